@@ -1,0 +1,1 @@
+"""Boxseek: search inside pictures, every object of every image."""

@@ -1,0 +1,1 @@
+"""Boxes, entries, model descriptions and filters: values without behaviour of their own."""

@@ -1,0 +1,1 @@
+"""Indexes of objects behind their port: LanceDB and Elasticsearch."""

@@ -1,0 +1,1 @@
+"""Bringing pictures in: one upload or a whole archive."""

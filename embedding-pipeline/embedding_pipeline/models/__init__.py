@@ -1,0 +1,1 @@
+"""Detectors and embedders behind their ports, and where their weights come from."""

@@ -1,0 +1,1 @@
+"""Pictures to objects and vectors: decode, detect, crop, embed, normalize."""

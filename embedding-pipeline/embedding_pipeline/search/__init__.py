@@ -1,0 +1,1 @@
+"""Answering a query: what is searched, ranked, grouped, frozen and paged."""

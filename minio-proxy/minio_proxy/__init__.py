@@ -1,0 +1,1 @@
+"""Originals and thumbnails of Boxseek, and who may see them; it knows nothing of objects."""

@@ -1,0 +1,1 @@
+"""Who may: API keys, tokens, signed links, hosts, origins and limits."""

@@ -1,0 +1,1 @@
+"""Originals and their records: the truth everything else is made from."""

@@ -1,0 +1,1 @@
+"""Bytes to upright RGB pixels and back; the only place that decodes."""

@@ -1,0 +1,118 @@
+"""What is known of a picture beside its bytes.
+
+A record is a set of small parts, each written once under a name made from its content:
+``records/<k2>/<image_key>/<part_id>.json``. Adding never reads first, so two writers on
+any S3 store cannot lose each other's collection or source, and removing a source removes
+its part. What a picture's record says is the merge of its parts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+JsonValue: TypeAlias = Any  # a value that json.dumps takes; mypy has no recursive JSON type that pydantic accepts
+
+RECORD_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPart:
+    """One fact: this picture came from there, into that collection, with these fields.
+
+    Args:
+        source: where it came from (``upload``, ``folder:/photos``, ``s3://bucket/prefix``).
+        path: the name or path it had there; None when unknown.
+        collection: the collection it was put in; None for none.
+        metadata: the user's own fields; None when none were given (keeps earlier ones).
+        taken_at: time of exposure from EXIF, UTC where EXIF knows, else naive read as UTC.
+        added_at: when this part was written, UTC.
+    """
+
+    source: str
+    path: str | None
+    collection: str | None
+    metadata: Mapping[str, JsonValue] | None
+    taken_at: datetime | None
+    added_at: datetime
+
+    @property
+    def part_id(self) -> str:
+        """Name of the part: the same fact from the same place has the same name."""
+        fact = [self.source, self.path, self.collection, self.metadata]
+        text = json.dumps(fact, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def to_json(self) -> bytes:
+        """Serialize for the store."""
+        body = {
+            "format": RECORD_FORMAT,
+            "source": self.source,
+            "path": self.path,
+            "collection": self.collection,
+            "metadata": self.metadata,
+            "taken_at": self.taken_at.isoformat() if self.taken_at else None,
+            "added_at": self.added_at.isoformat(),
+        }
+        return json.dumps(body, sort_keys=True).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRecord:
+    """The merge of a picture's parts; the truth that the index is built from.
+
+    Args:
+        image_key: SHA-256 of the original's bytes, 64 hex digits.
+        collections: sorted, without repeats.
+        sources: ``(source, path)`` pairs, sorted, without repeats.
+        metadata: the newest metadata that was given, or empty.
+        taken_at: the earliest known time of exposure.
+        first_added_at: when the picture first came in; None when it has no part.
+    """
+
+    image_key: str
+    collections: tuple[str, ...] = ()
+    sources: tuple[tuple[str, str | None], ...] = ()
+    metadata: Mapping[str, JsonValue] | None = None
+    taken_at: datetime | None = None
+    first_added_at: datetime | None = None
+
+    @classmethod
+    def merge(cls, image_key: str, parts: Iterable[RecordPart]) -> PictureRecord:
+        """Merge parts; the order in which they are given does not matter."""
+        ordered = sorted(parts, key=lambda part: (part.added_at, part.part_id))
+        given = [part.metadata for part in ordered if part.metadata is not None]
+        taken = [part.taken_at for part in ordered if part.taken_at is not None]
+        return cls(
+            image_key=image_key,
+            collections=tuple(sorted({p.collection for p in ordered if p.collection})),
+            sources=tuple(
+                sorted({(p.source, p.path) for p in ordered}, key=lambda s: (s[0], s[1] or ""))
+            ),
+            metadata=dict(given[-1]) if given else None,
+            taken_at=min(taken) if taken else None,
+            first_added_at=ordered[0].added_at if ordered else None,
+        )
+
+
+def part_from_json(body: bytes) -> RecordPart:
+    """Read a part back; a newer format raises ValueError naming it."""
+    fields = json.loads(body)
+    if fields.get("format") != RECORD_FORMAT:
+        raise ValueError(f"record format {fields.get('format')!r}, expected {RECORD_FORMAT}")
+    return RecordPart(
+        source=fields["source"],
+        path=fields["path"],
+        collection=fields["collection"],
+        metadata=fields["metadata"],
+        taken_at=_time(fields["taken_at"]),
+        added_at=_time(fields["added_at"]) or datetime.now(UTC),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

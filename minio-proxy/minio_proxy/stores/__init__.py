@@ -1,0 +1,1 @@
+"""Stores of bytes behind the port: a local folder and S3."""

@@ -1,0 +1,1 @@
+"""Thumbnails and crops of originals, cached in the store."""
