@@ -1,4 +1,6 @@
-"""Every error that embedding_pipeline raises; pictures, stores and access have their own in minio_proxy.
+"""Every error that embedding_pipeline raises.
+
+Pictures, stores and access have their own tree, in minio_proxy.errors.
 
 BoxseekError
 ├── ModelError

@@ -5,45 +5,117 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from minio_proxy.settings import ProxySettings
 from pydantic import Field, SecretStr
+
+from minio_proxy.settings import ProxySettings
 
 
 class Settings(ProxySettings):
     """Models, index, search and ingest, beside what the proxy needs."""
 
-    models: Literal["auto", "hub", "packaged"] = Field("auto", description="Where default weights come from when an index is created: the hubs, the packages, or whichever can be reached.")
+    models: Literal["auto", "hub", "packaged"] = Field(
+        "auto",
+        description="Where default weights come from when an index is created: the hubs, the packages, or whichever can be reached.",
+    )
     detector: str = Field("", description="Ultralytics model name or path; empty: yolo11n.")
-    embedder: str = Field("", description="timm model name or path to a description; empty: vit_base_patch16_224 from the hub, tf_efficientnet_lite0 packaged.")
-    models_dir: Path | None = Field(None, description="Folder of weights, looked at first and filled by downloads; default: models in the data folder.")
-    hub_endpoint: str = Field("", description="Base URL of the hub for timm weights; empty: the public one (HF_ENDPOINT is honoured).")
-    detector_release_url: str = Field("", description="Base URL of the Ultralytics release files; empty: the public one.")
-    hub_connect_timeout_s: Annotated[float, Field(gt=0)] = Field(3.0, description="How long to wait for a hub to answer at all, seconds.")
-    trusted_sha256: str = Field("", description="Further SHA-256 sums of pickled weights that may be loaded, comma separated.")
-    detector_input_size: Annotated[int, Field(ge=160, le=4096)] = Field(640, description="Longer side of the detector's input, pixels (when an index is created).")
-    score_floor: Annotated[float, Field(gt=0, lt=1)] = Field(0.25, description="Detections below this score are not kept (when an index is created).")
-    nms_iou: Annotated[float, Field(gt=0, lt=1)] = Field(0.7, description="Boxes of one class that overlap more are one object (when an index is created).")
-    max_objects: Annotated[int, Field(ge=1, le=999)] = Field(100, description="Objects kept a picture (when an index is created).")
-    crop_rule: Literal["letterbox", "squash", "center"] = Field("letterbox", description="How a box becomes the embedder's square input (when an index is created).")
-    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads of the models; 0: all cores.")
-    batch_pictures: Annotated[int, Field(ge=1, le=256)] = Field(8, description="Pictures in one batch of the pipeline.")
-    index: Literal["lancedb", "elasticsearch"] = Field("lancedb", description="Where entries lie: `lancedb` (below the data folder) or `elasticsearch`.")
-    elasticsearch_url: str = Field("http://127.0.0.1:9200", description="Elasticsearch 8 nodes as URLs, comma separated.")
+    embedder: str = Field(
+        "",
+        description="timm model name or path to a description; empty: vit_base_patch16_224 from the hub, tf_efficientnet_lite0 packaged.",
+    )
+    models_dir: Path | None = Field(
+        None,
+        description="Folder of weights, looked at first and filled by downloads; default: models in the data folder.",
+    )
+    hub_endpoint: str = Field(
+        "",
+        description="Base URL of the hub for timm weights; empty: the public one (HF_ENDPOINT is honoured).",
+    )
+    detector_release_url: str = Field(
+        "", description="Base URL of the Ultralytics release files; empty: the public one."
+    )
+    hub_connect_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        3.0, description="How long to wait for a hub to answer at all, seconds."
+    )
+    trusted_sha256: str = Field(
+        "",
+        description="Further SHA-256 sums of pickled weights that may be loaded, comma separated.",
+    )
+    detector_input_size: Annotated[int, Field(ge=160, le=4096)] = Field(
+        640, description="Longer side of the detector's input, pixels (when an index is created)."
+    )
+    score_floor: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.25, description="Detections below this score are not kept (when an index is created)."
+    )
+    nms_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.7,
+        description="Boxes of one class that overlap more are one object (when an index is created).",
+    )
+    max_objects: Annotated[int, Field(ge=1, le=999)] = Field(
+        100, description="Objects kept a picture (when an index is created)."
+    )
+    crop_rule: Literal["letterbox", "squash", "center"] = Field(
+        "letterbox",
+        description="How a box becomes the embedder's square input (when an index is created).",
+    )
+    threads: Annotated[int, Field(ge=0)] = Field(
+        0, description="CPU threads of the models; 0: all cores."
+    )
+    batch_pictures: Annotated[int, Field(ge=1, le=256)] = Field(
+        8, description="Pictures in one batch of the pipeline."
+    )
+    index: Literal["lancedb", "elasticsearch"] = Field(
+        "lancedb",
+        description="Where entries lie: `lancedb` (below the data folder) or `elasticsearch`.",
+    )
+    elasticsearch_url: str = Field(
+        "http://127.0.0.1:9200", description="Elasticsearch 8 nodes as URLs, comma separated."
+    )
     elasticsearch_api_key: SecretStr = Field(SecretStr(""), description="API key of Elasticsearch.")
     elasticsearch_username: str = Field("", description="User name for basic authentication.")
-    elasticsearch_password: SecretStr = Field(SecretStr(""), description="Password for basic authentication.")
+    elasticsearch_password: SecretStr = Field(
+        SecretStr(""), description="Password for basic authentication."
+    )
     elasticsearch_ca_file: str = Field("", description="CA certificate file of the cluster.")
-    elasticsearch_index: str = Field("boxseek", description="Alias and name prefix of the index versions.")
-    elasticsearch_index_type: Literal["hnsw", "int8_hnsw", "bbq_hnsw"] = Field("int8_hnsw", description="Vector index type of new versions.")
-    elasticsearch_num_candidates: Annotated[int, Field(ge=10, le=10_000)] = Field(300, description="Candidates a shard collects for a kNN search.")
-    elasticsearch_shards: Annotated[int, Field(ge=1)] = Field(1, description="Primary shards of new versions.")
-    elasticsearch_replicas: Annotated[int, Field(ge=0)] = Field(0, description="Replicas of new versions.")
-    elasticsearch_refresh_s: Annotated[float, Field(gt=0)] = Field(1.0, description="Refresh interval of the live version, seconds.")
-    elasticsearch_timeout_s: Annotated[float, Field(gt=0)] = Field(10.0, description="Timeout of one request, seconds.")
-    min_score: Annotated[float, Field(ge=-1, le=1)] = Field(-1.0, description="Score floor of a search that names none.")
-    max_results: Annotated[int, Field(ge=600, le=5000)] = Field(600, description="Images that one search can page through.")
-    cursor_ttl_s: Annotated[int, Field(ge=60)] = Field(900, description="Life of a frozen ranking, seconds.")
-    query_ttl_s: Annotated[int, Field(ge=60)] = Field(24 * 3600, description="Life of a stored query picture, seconds.")
-    max_queries: Annotated[int, Field(ge=1)] = Field(1000, description="Stored query pictures; the oldest goes first.")
-    allow_urls: bool = Field(False, description="Allow searches and sources by URL (never private addresses).")
-    front_dir: Path | None = Field(None, description="Folder of the built web page; default: search-front/dist beside the package, if there.")
+    elasticsearch_index: str = Field(
+        "boxseek", description="Alias and name prefix of the index versions."
+    )
+    elasticsearch_index_type: Literal["hnsw", "int8_hnsw", "bbq_hnsw"] = Field(
+        "int8_hnsw", description="Vector index type of new versions."
+    )
+    elasticsearch_num_candidates: Annotated[int, Field(ge=10, le=10_000)] = Field(
+        300, description="Candidates a shard collects for a kNN search."
+    )
+    elasticsearch_shards: Annotated[int, Field(ge=1)] = Field(
+        1, description="Primary shards of new versions."
+    )
+    elasticsearch_replicas: Annotated[int, Field(ge=0)] = Field(
+        0, description="Replicas of new versions."
+    )
+    elasticsearch_refresh_s: Annotated[float, Field(gt=0)] = Field(
+        1.0, description="Refresh interval of the live version, seconds."
+    )
+    elasticsearch_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        10.0, description="Timeout of one request, seconds."
+    )
+    min_score: Annotated[float, Field(ge=-1, le=1)] = Field(
+        -1.0, description="Score floor of a search that names none."
+    )
+    max_results: Annotated[int, Field(ge=600, le=5000)] = Field(
+        600, description="Images that one search can page through."
+    )
+    cursor_ttl_s: Annotated[int, Field(ge=60)] = Field(
+        900, description="Life of a frozen ranking, seconds."
+    )
+    query_ttl_s: Annotated[int, Field(ge=60)] = Field(
+        24 * 3600, description="Life of a stored query picture, seconds."
+    )
+    max_queries: Annotated[int, Field(ge=1)] = Field(
+        1000, description="Stored query pictures; the oldest goes first."
+    )
+    allow_urls: bool = Field(
+        False, description="Allow searches and sources by URL (never private addresses)."
+    )
+    front_dir: Path | None = Field(
+        None,
+        description="Folder of the built web page; default: search-front/dist beside the package, if there.",
+    )

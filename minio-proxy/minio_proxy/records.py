@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
-JsonValue: TypeAlias = Any  # a value that json.dumps takes; mypy has no recursive JSON type that pydantic accepts
+JsonValue: TypeAlias = (
+    Any  # a value that json.dumps takes; mypy has no recursive JSON type that pydantic accepts
+)
 
 RECORD_FORMAT = 1
 
