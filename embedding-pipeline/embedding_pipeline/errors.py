@@ -17,8 +17,13 @@ BoxseekError
 │   ├── IndexDenied              credentials or permissions are wrong
 │   ├── IndexFull                no space left, or the server turned read-only for lack of it
 │   └── IndexConflict            two changes of versions at once
+├── NotReady                     models are still loading; the same call may work soon
 ├── QueryError                   the question cannot be answered as asked
 │   ├── InvalidQuery             a parameter that makes no sense; names it
+│   ├── UnknownLabel             no class of the detector; names the closest ones
+│   ├── NoObjectFound            an object was asked for and the query picture has none
+│   ├── AddressRefused           a picture address that settings or safety forbid
+│   ├── AddressUnreachable       a picture address that gave no picture in time
 │   ├── UnknownImage             no such image_key
 │   ├── UnknownObject            no such object_id
 │   ├── UnknownQuery             no such query_id, or it was deleted or is too old
@@ -129,6 +134,12 @@ class IndexConflict(IndexError_):
     code = "index_conflict"
 
 
+class NotReady(BoxseekError):
+    """Models or index are still being loaded; details carry retry_after_s."""
+
+    code = "not_ready"
+
+
 class QueryError(BoxseekError):
     """The question cannot be answered as asked."""
 
@@ -139,6 +150,30 @@ class InvalidQuery(QueryError):
     """A parameter that makes no sense; details carry parameter and actual."""
 
     code = "invalid_query"
+
+
+class UnknownLabel(QueryError):
+    """No class of the detector; details carry the closest ones."""
+
+    code = "unknown_label"
+
+
+class NoObjectFound(QueryError):
+    """An object of the query picture was asked for and none was found."""
+
+    code = "no_object_found"
+
+
+class AddressRefused(QueryError):
+    """Pictures are not fetched from this address: settings or safety forbid it."""
+
+    code = "address_refused"
+
+
+class AddressUnreachable(QueryError):
+    """The address gave no picture: unreachable, too slow, too large or an error."""
+
+    code = "address_unreachable"
 
 
 class UnknownImage(QueryError):
