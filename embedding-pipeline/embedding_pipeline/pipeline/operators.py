@@ -1,0 +1,269 @@
+"""The operators that the flow composes; none raises, a failure belongs to its picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_pipeline.domain.boxes import area, clip, whole
+from embedding_pipeline.domain.entries import Box, Detection
+from embedding_pipeline.errors import InvalidQuery, InvalidVector
+from embedding_pipeline.pipeline.crop import cut, fill_of
+from embedding_pipeline.pipeline.tasks import Region, Select
+from embedding_pipeline.pipeline.work import Work
+from embedding_pipeline.ports.models import Detector, Embedder
+from minio_proxy.picture.decode import Picture, decode
+from minio_proxy.picture.header import Limits
+
+CropRow: TypeAlias = tuple[Work, int, NDArray[np.uint8] | None]
+"""A picture, the rank of one of its regions and the crop; rank -1 and no crop keep a picture
+without regions in the flow."""
+
+DecodeFunction: TypeAlias = Callable[[bytes, Limits], Picture]
+
+
+class Decode:
+    """Bytes to upright pixels, several pictures at once.
+
+    Args:
+        limits: what is refused from the header.
+        pool: threads that decode.
+        function: the decoder; tests count its calls.
+    """
+
+    def __init__(
+        self, limits: Limits, pool: ThreadPoolExecutor, function: DecodeFunction = decode
+    ) -> None:
+        self._limits = limits
+        self._pool = pool
+        self._function = function
+
+    def __call__(self, batch: Sequence[Work]) -> list[Work]:
+        """Decode every picture of a batch that is not decoded yet."""
+        if len(batch) == 1:
+            self._one(batch[0])
+        else:
+            list(self._pool.map(self._one, batch))
+        return list(batch)
+
+    def _one(self, work: Work) -> None:
+        started = time.perf_counter()
+        data = work.task.data
+        try:
+            work.picture = data if isinstance(data, Picture) else self._function(data, self._limits)
+        except Exception as error:  # noqa: BLE001 - it is this picture's failure, with its reason
+            work.fail("decode", error)
+        work.timings_ms["decode"] = (time.perf_counter() - started) * 1000
+
+
+class Detect:
+    """Pixels to detections, one call of the detector a batch.
+
+    Args:
+        detector: finds objects.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def __call__(self, batch: Sequence[Work]) -> list[Work]:
+        """Detect in every decoded picture that asks for it."""
+        wanted = [work for work in batch if work.failure is None and work.task.detect]
+        with _timed("detect", wanted):
+            _isolated("detect", wanted, self._detect)
+        return list(batch)
+
+    def _detect(self, works: Sequence[Work]) -> None:
+        found = self._detector.detect([work.pixels for work in works])
+        for work, (detections, truncated) in zip(works, found, strict=True):
+            work.detections, work.truncated = detections, truncated
+
+
+class Crop:
+    """Detections to crops: chooses a picture's regions and cuts them out.
+
+    Args:
+        embedder: its description says how crops look.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._description = embedder.description
+        self._fill = fill_of(embedder.description.mean)
+
+    def __call__(self, work: Work) -> list[CropRow]:
+        """One row a region; a picture without any keeps one row without crop."""
+        if work.failure is None:
+            started = time.perf_counter()
+            try:
+                work.regions = regions_of(work)
+                return self._rows(work) or [(work, -1, None)]
+            except Exception as error:  # noqa: BLE001 - it is this picture's failure
+                work.fail("crop", error)
+            finally:
+                work.timings_ms["crop"] = (time.perf_counter() - started) * 1000
+        return [(work, -1, None)]
+
+    def _rows(self, work: Work) -> list[CropRow]:
+        how = self._description
+        return [
+            (
+                work,
+                rank,
+                cut(
+                    work.pixels,
+                    region.box,
+                    rule=how.crop_rule,
+                    size=how.input_size,
+                    margin=how.margin,
+                    interpolation=how.interpolation,
+                    fill=self._fill,
+                ),
+            )
+            for rank, region in enumerate(work.regions)
+        ]
+
+
+class Embed:
+    """Crops of many pictures to vectors, one call of the embedder a batch.
+
+    Args:
+        embedder: turns crops into vectors.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+
+    def __call__(
+        self,
+        works: Sequence[Work],
+        ranks: Sequence[int],
+        crops: Sequence[NDArray[np.uint8] | None],
+    ) -> tuple[list[Work], list[list[NDArray[np.float32]]]]:
+        """Take all rows of the batch; give its pictures in order, each with its vectors."""
+        pictures = list({id(work): work for work in works}.values())
+        parts: dict[int, list[NDArray[np.uint8]]] = {id(work): [] for work in pictures}
+        for work, rank, crop in zip(works, ranks, crops, strict=True):
+            if crop is not None and rank >= 0:
+                parts[id(work)].append(crop)
+        vectors: dict[int, list[NDArray[np.float32]]] = {id(work): [] for work in pictures}
+
+        def embed(group: Sequence[Work]) -> None:
+            rows = iter(self._vectors(group, [crop for w in group for crop in parts[id(w)]]))
+            for work in group:
+                vectors[id(work)] = [next(rows) for _ in parts[id(work)]]
+
+        wanted = [work for work in pictures if parts[id(work)]]
+        with _timed("embed", wanted):
+            _isolated("embed", wanted, embed)
+        return pictures, [vectors[id(work)] for work in pictures]
+
+    def _vectors(
+        self, works: Sequence[Work], crops: Sequence[NDArray[np.uint8]]
+    ) -> NDArray[np.float32]:
+        vectors = self._embedder.embed(np.stack(crops))
+        expected = (len(crops), self._embedder.description.dimension)
+        if vectors.shape != expected:
+            raise InvalidVector(
+                f"the embedder gave an array of shape {vectors.shape} instead of {expected} "
+                f"for {works[0].object_name(0)}",
+                object_id=works[0].object_name(0),
+                expected=list(expected),
+                actual=list(vectors.shape),
+            )
+        return vectors
+
+
+class Normalize:
+    """Raw vectors to the index's: finite, not zero, of unit length where it is described so.
+
+    Args:
+        embedder: its description says whether vectors are normalized.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._normalized = embedder.description.normalized
+
+    def __call__(
+        self, works: Sequence[Work], vectors: Sequence[Sequence[NDArray[np.float32]]]
+    ) -> list[Work]:
+        """Check and scale every vector; a bad one fails its picture and is named."""
+        for work, rows in zip(works, vectors, strict=True):
+            try:
+                work.vectors = [self._unit(work, rank, row) for rank, row in enumerate(rows)]
+            except InvalidVector as error:
+                work.fail("embed", error, key=str(error.details["object_id"]))
+        return list(works)
+
+    def _unit(self, work: Work, rank: int, row: NDArray[np.float32]) -> NDArray[np.float32]:
+        length = float(np.linalg.norm(row.astype(np.float64)))
+        if not np.isfinite(length) or length == 0.0:
+            name = work.object_name(rank)
+            what = "zero" if length == 0.0 else "not finite"
+            raise InvalidVector(f"the vector of {name} is {what}", object_id=name, actual=what)
+        if not self._normalized:
+            return row.astype(np.float32)
+        return (row.astype(np.float64) / length).astype(np.float32)
+
+
+def regions_of(work: Work) -> tuple[Region, ...]:
+    """Regions of a picture that its task wants embedded.
+
+    Raises:
+        InvalidQuery: a box lies outside the picture or is inverted.
+    """
+    size_wh = (work.pixels.shape[1], work.pixels.shape[0])
+    select = work.task.select
+    if select is Select.NONE:
+        return ()
+    if select is Select.ALL:
+        image = Region(whole(size_wh), None, None, "image")
+        return (image, *(_object(detection) for detection in work.detections))
+    boxes = select if isinstance(select, tuple) else select(work.detections, size_wh)  # type: ignore[operator] # Select's two members are handled above
+    by_box = {detection.box_xyxy: detection for detection in work.detections}
+    return tuple(_region(box, by_box, size_wh) for box in boxes)
+
+
+def _object(detection: Detection) -> Region:
+    return Region(detection.box_xyxy, detection.label, detection.confidence, "object")
+
+
+def _region(box: Box, by_box: dict[Box, Detection], size_wh: tuple[int, int]) -> Region:
+    clipped = clip(box, size_wh)
+    if area(clipped) <= 0:
+        raise InvalidQuery(
+            f"box {list(box)} covers nothing of the {size_wh[0]}x{size_wh[1]} picture",
+            parameter="box",
+            actual=list(box),
+        )
+    if clipped in by_box:
+        return _object(by_box[clipped])
+    return Region(clipped, None, None, "image" if clipped == whole(size_wh) else "object")
+
+
+@contextmanager
+def _timed(stage: str, works: Sequence[Work]) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    for work in works:
+        work.timings_ms[stage] = elapsed_ms
+
+
+def _isolated(stage: str, works: Sequence[Work], act: Callable[[Sequence[Work]], None]) -> None:
+    """Act on all at once; if that fails, on each alone, so that only the guilty one fails."""
+    if not works:
+        return
+    try:
+        act(works)
+    except Exception as error:  # noqa: BLE001 - models raise anything; it is named and kept
+        if len(works) == 1:
+            works[0].fail(stage, error)
+            return
+        for work in works:
+            _isolated(stage, [work], act)
