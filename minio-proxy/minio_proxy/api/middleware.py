@@ -1,0 +1,122 @@
+"""What surrounds every request: its id, its log line, its metrics, its last resort."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from minio_proxy.api.errors import ErrorTable, answer, error_response
+from minio_proxy.api.metrics import Metrics
+from minio_proxy.errors import ProxyError
+
+log = structlog.get_logger("boxseek.request")
+
+CLIENT_LEFT = 499  # nginx's number for it: no answer was wanted any more
+NO_ROUTE = "none"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestMiddleware:
+    """Gives each request an id, answers what nobody else did, logs and counts it.
+
+    It stands outside the guard, so that a refused request has an id, a log line and the one
+    error shape too.
+
+    Args:
+        app: what is inside.
+        table: statuses of errors that come out of middlewares.
+        metrics: where to count.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        table: ErrorTable,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.app = app
+        self._table = table
+        self._metrics = metrics
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        reply = _Reply(send, request_id)
+        started = self._clock()
+        self._metrics.started()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._run(scope, receive, reply)
+            finally:
+                self._finish(scope, reply, self._clock() - started)
+
+    async def _run(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
+        try:
+            await self.app(scope, receive, reply.send)
+        except ProxyError as exc:
+            if reply.status:
+                raise  # too late for an answer: the connection is cut, so the client notices
+            await answer(exc, self._table)(scope, receive, reply.send)
+        except Exception:
+            log.exception("unexpected_error")
+            if reply.status:
+                raise
+            message = "The service failed; the log says more."
+            failed = error_response(500, "internal_error", message)
+            await failed(scope, receive, reply.send)
+
+    def _finish(self, scope: Scope, reply: _Reply, seconds: float) -> None:
+        status = reply.status if reply.complete else CLIENT_LEFT
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", NO_ROUTE)
+        self._metrics.finished(
+            route=route, method=method, status=status, seconds=seconds, sent_bytes=reply.sent_bytes
+        )
+        caller = scope["state"].get("caller")
+        log.info(
+            "request",
+            method=method,
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            bytes=reply.sent_bytes,
+            caller=caller.caller_id if caller else None,
+        )
+
+
+class _Reply:
+    """Passes an answer on and remembers what was said."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        self.sent_bytes = 0
+        self.complete = False
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            headers.setdefault("X-Content-Type-Options", "nosniff")
+        else:
+            self.sent_bytes += len(message.get("body", b""))
+            self.complete = not message.get("more_body", False)
+        await self._send(message)

@@ -1,0 +1,70 @@
+"""Builds and closes what the proxy runs on; the one module that imports concrete stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from minio_proxy.access import DecodeLimiter, Guard, KeyFile
+from minio_proxy.originals import Originals
+from minio_proxy.picture.limits import Limits
+from minio_proxy.ports import ObjectStore
+from minio_proxy.settings import ProxySettings
+from minio_proxy.stores.folder import FolderStore
+from minio_proxy.stores.s3 import S3Store
+from minio_proxy.thumbnails import ThumbnailService
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyServices:
+    """Everything a request may need, built once.
+
+    Args:
+        settings: what the service was started with.
+        store: bytes under keys.
+        originals: pictures and their records in the store.
+        thumbnails: thumbnails and crops, cached in the store.
+        guard: who may; shared with the search API of the same process.
+        decodes: the limit on simultaneous decodes.
+    """
+
+    settings: ProxySettings
+    store: ObjectStore
+    originals: Originals
+    thumbnails: ThumbnailService
+    guard: Guard
+    decodes: DecodeLimiter
+
+
+def key_file(settings: ProxySettings) -> KeyFile:
+    """Name the file of keys: BOXSEEK_KEYS_FILE, else keys.json in the data folder."""
+    return KeyFile(settings.keys_file or settings.data_dir / "keys.json")
+
+
+def build_store(settings: ProxySettings) -> ObjectStore:
+    """Build the store that BOXSEEK_STORE names; the caller closes it."""
+    if settings.store == "folder":
+        return FolderStore(settings.data_dir / "store")
+    return S3Store(settings)
+
+
+@contextmanager
+def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
+    """Build everything the proxy needs, and close it at the end."""
+    keys = key_file(settings)
+    keys.rotate_if_old()
+    store = build_store(settings)
+    limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    try:
+        yield ProxyServices(
+            settings=settings,
+            store=store,
+            originals=Originals(store, limits),
+            thumbnails=ThumbnailService(store, limits, jpeg_quality=settings.jpeg_quality),
+            guard=Guard(settings, keys),
+            decodes=DecodeLimiter(settings.max_concurrent_decodes),
+        )
+    finally:
+        store.close()
