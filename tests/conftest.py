@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_socket import socket_allow_hosts
+
+from support import servers
 
 # Read by Ultralytics and the hubs at import time, so set before any test imports them.
 os.environ.setdefault(
@@ -40,3 +43,43 @@ def test_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("BOXSEEK_TEST_DATA names no folder of test pictures")
     return Path(folder).absolute()
+
+
+@pytest.fixture(scope="session")
+def test_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.TestServers]:
+    """Real Elasticsearch and S3 servers for this run; see support/servers.py."""
+    source, reason = servers.choose(
+        os.environ, servers.docker_answers, lambda: servers.native().assembled()
+    )
+    if source == "none":
+        pytest.skip(reason)
+    if source == "environment":
+        context = servers.environment_servers()
+    elif source == "docker":
+        context = servers.docker_servers()
+    else:
+        context = servers.native_servers(tmp_path_factory.mktemp("servers"))
+    with context as found:
+        _used_servers.append(f"{source} ({reason}): {found.elasticsearch_url} {found.s3_endpoint}")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def s3_server(test_servers: servers.TestServers) -> servers.TestServers:
+    """A real S3 server: s3_endpoint, s3_access_key, s3_secret_key."""
+    return test_servers
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(test_servers: servers.TestServers) -> str:
+    """Base URL of a real Elasticsearch 8 node."""
+    return test_servers.elasticsearch_url
+
+
+_used_servers: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end which servers the tests used."""
+    for line in _used_servers or ["none"]:
+        terminalreporter.write_line(f"servers used: {line}")

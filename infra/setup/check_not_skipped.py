@@ -1,0 +1,36 @@
+"""Fail when a test that CI must run was skipped; reads pytest's JUnit report.
+
+On a developer's machine tests without a server, a browser or pictures are skipped with
+their reason. In CI all of them are there, so a skip means that something broke quietly.
+"""
+
+from __future__ import annotations
+
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+MUST_RUN = ("contract", "integration", "e2e", "unit")
+
+
+def main(report: Path) -> int:
+    """Print every skipped test and how many ran; 1 when any was skipped or none ran."""
+    cases = list(ET.parse(report).getroot().iter("testcase"))  # noqa: S314 - our own report
+    skipped = [(case, case.find("skipped")) for case in cases if case.find("skipped") is not None]
+    for case, reason in skipped:
+        text = "" if reason is None else reason.get("message", "")
+        print(f"skipped: {case.get('classname')}::{case.get('name')}: {text}")
+    rooms = {
+        room
+        for room in MUST_RUN
+        if any(f"tests.{room}." in (c.get("classname") or "") for c in cases)
+    }
+    missing = sorted(set(MUST_RUN) - rooms)
+    if missing:
+        print(f"no test ran in: {', '.join(missing)}")
+    print(f"{len(cases) - len(skipped)} tests ran, {len(skipped)} were skipped")
+    return 1 if skipped or missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
