@@ -1,0 +1,179 @@
+"""One open version of the embedded index."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from lancedb.query import ColumnOrdering
+from numpy.typing import NDArray
+
+from embedding_pipeline.domain.entries import Entry, EntryFilter, PictureEntries, ScoredEntry
+from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
+from embedding_pipeline.indexes.lancedb_rows import (
+    ENTRY_COLUMNS,
+    any_of_sql,
+    entries_of,
+    filter_sql,
+    text_sql,
+    vectors_of,
+)
+from embedding_pipeline.indexes.lancedb_tidying import Tidying
+from embedding_pipeline.indexes.lancedb_vectors import VectorSearch
+from embedding_pipeline.indexes.lancedb_writes import Writer
+from embedding_pipeline.indexes.scoring import check_pictures, checked_query, exact_scores, ranked
+from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
+
+_KEYS_A_QUERY = 500
+
+
+class LanceDbIndex:
+    """ObjectIndex on a LanceDB table; LanceDbCatalog opens it.
+
+    Args:
+        table: the open table, which looks for newer data at every call.
+        version: the version that it holds.
+        folder: the catalog's folder, for locks and messages.
+    """
+
+    def __init__(self, table: lancedb.table.Table, version: IndexVersion, folder: Path) -> None:
+        self._table = table
+        self._version = version
+        self._embedder = version.description.embedder
+        self._place = f"{folder} ({version.name})"
+        self._tidying = Tidying(table, self._embedder, folder, version.name)
+        self._writer = Writer(table, self._embedder.dimension, folder / f"{version.name}.lock")
+        self._vectors = VectorSearch(table, self._embedder)
+
+    @property
+    def version(self) -> IndexVersion:
+        """See ObjectIndex."""
+        return self._version
+
+    def put(self, pictures: Sequence[PictureEntries]) -> WriteReport:
+        """See ObjectIndex."""
+        check_pictures(pictures, self._embedder)
+        latest = {picture.image_key: picture for picture in pictures}
+        with self._errors():
+            rows = self._writer.put(list(latest.values()))
+        self._tidying.wrote(rows)
+        return WriteReport(len(latest))
+
+    def delete(self, image_keys: Sequence[str]) -> int:
+        """See ObjectIndex."""
+        with self._errors():
+            removed = self._writer.delete(sorted(set(image_keys)))
+        self._tidying.wrote(removed)
+        return removed
+
+    def make_searchable(self) -> None:
+        """See ObjectIndex; here every finished write is visible already."""
+
+    def picture(self, image_key: str) -> PictureEntries | None:
+        """See ObjectIndex."""
+        rows = self._rows(f"image_key = {text_sql(image_key)}", with_vectors=True)
+        if not len(rows):
+            return None
+        rows = rows.sort_by("object_id")
+        return PictureEntries(
+            image_key, tuple(entries_of(rows)), vectors_of(rows, self._embedder.dimension)
+        )
+
+    def object(self, object_id: str) -> tuple[Entry, NDArray[np.float32]] | None:
+        """See ObjectIndex."""
+        rows = self._rows(f"object_id = {text_sql(object_id)}", with_vectors=True)
+        if not len(rows):
+            return None
+        return entries_of(rows)[0], vectors_of(rows, self._embedder.dimension)[0]
+
+    def pictures(self, *, after: str = "", limit: int = 100) -> list[Entry]:
+        """See ObjectIndex."""
+        if limit <= 0:
+            return []
+        query = self._table.search().where(f"kind = 'image' AND image_key > {text_sql(after)}")
+        query = query.order_by([ColumnOrdering(column_name="image_key")]).limit(limit)
+        with self._errors():
+            return entries_of(query.select(ENTRY_COLUMNS).to_arrow())
+
+    def nearest(
+        self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
+    ) -> list[ScoredEntry]:
+        """See ObjectIndex."""
+        query = checked_query(vector, self._embedder)
+        if limit <= 0:
+            return []
+        condition = filter_sql(where)
+        with self._errors():
+            return self._vectors.nearest(query, limit, condition)
+
+    def score(
+        self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
+    ) -> list[ScoredEntry]:
+        """See ObjectIndex."""
+        query = checked_query(vector, self._embedder)
+        passing, keys = filter_sql(where), sorted(set(image_keys))
+        entries: list[Entry] = []
+        scores = [np.empty(0)]
+        for start in range(0, len(keys), _KEYS_A_QUERY):
+            wanted = any_of_sql("image_key", keys[start : start + _KEYS_A_QUERY])
+            rows = self._rows(_both(wanted, passing), with_vectors=True)
+            entries += entries_of(rows)
+            vectors = vectors_of(rows, self._embedder.dimension)
+            scores.append(exact_scores(vectors, query, self._embedder))
+        return ranked(entries, np.concatenate(scores))
+
+    def count(self) -> IndexCounts:
+        """See ObjectIndex."""
+        with self._errors():
+            pictures = self._table.count_rows("kind = 'image'")
+            return IndexCounts(pictures, self._table.count_rows("kind = 'object'"))
+
+    def label_counts(self) -> dict[str, int]:
+        """See ObjectIndex."""
+        return self._counts("label", "kind = 'object' AND label IS NOT NULL")
+
+    def collection_counts(self) -> dict[str, int]:
+        """See ObjectIndex."""
+        return self._counts("collections", "kind = 'image'")
+
+    def optimize(self) -> None:
+        """See ObjectIndex."""
+        with self._errors():
+            self._tidying.run()
+
+    def check(self) -> None:
+        """See ObjectIndex."""
+        with self._errors():
+            self._table.count_rows("object_id = ''")
+
+    def close(self) -> None:
+        """See ObjectIndex; waits for tidying that is under way."""
+        self._tidying.close()
+
+    def _rows(self, condition: str, *, with_vectors: bool = False) -> pa.Table:
+        columns = [*ENTRY_COLUMNS, "vector"] if with_vectors else ENTRY_COLUMNS
+        with self._errors():
+            return self._table.search().where(condition).select(columns).to_arrow()
+
+    def _counts(self, column: str, condition: str) -> dict[str, int]:
+        counts: Counter[str] = Counter()
+        with self._errors():
+            query = self._table.search().where(condition).select([column])
+            for batch in query.to_batches():
+                values = batch.column(0)
+                values = values.flatten() if pa.types.is_list(values.type) else values
+                for found in values.value_counts().to_pylist():
+                    counts[found["values"]] += found["counts"]
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def _errors(self) -> AbstractContextManager[None]:
+        return lancedb_errors(self._place)
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} AND {second}" if second else first

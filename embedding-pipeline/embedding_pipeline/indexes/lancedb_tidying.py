@@ -1,0 +1,103 @@
+"""Keeps a LanceDB table quick and small: compaction, pruning, indexes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import lancedb
+from lancedb.index import Bitmap, BTree, HnswSq, LabelList
+
+from embedding_pipeline.domain.description import EmbedderDescription
+from embedding_pipeline.errors import IndexError_
+from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
+from embedding_pipeline.indexes.lancedb_vectors import VECTOR_INDEX, lance_metric
+
+VECTOR_INDEX_FROM_ROWS = 50_000
+"""Below this many rows an exact scan is quick enough and finds everything."""
+
+COMMITS_BEFORE_TIDYING = 64
+KEEP_OLD_FILES = timedelta(seconds=60)
+"""Longer than any search takes, so that a reader never loses the files it reads."""
+
+_SCALAR_INDEXES = {
+    "object_id": BTree,
+    "image_key": BTree,
+    "kind": Bitmap,
+    "label": Bitmap,
+    "collections": LabelList,
+    "metadata_terms": LabelList,
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Tidying:
+    """Tidies a table, on request or in a thread of its own after many small writes.
+
+    Args:
+        table: the open table.
+        embedder: decides the metric of the vector index.
+        folder: the catalog's folder, for messages.
+        name: the version's name.
+    """
+
+    def __init__(
+        self, table: lancedb.table.Table, embedder: EmbedderDescription, folder: Path, name: str
+    ) -> None:
+        self._table = table
+        self._embedder = embedder
+        self._place = f"{folder} ({name})"
+        self._lock = threading.Lock()
+        self._running = threading.Lock()
+        self._commits = 0
+        self._thread: threading.Thread | None = None
+
+    def wrote(self, rows: int) -> None:
+        """Count a commit; after enough of them tidying starts in the background."""
+        if not rows:
+            return
+        with self._lock:
+            self._commits += 1
+            if self._commits < COMMITS_BEFORE_TIDYING or self._busy():
+                return
+            self._commits = 0
+            self._thread = threading.Thread(target=self._run_quietly, name="index-tidying")
+            self._thread.start()
+
+    def run(self) -> None:
+        """Build missing indexes, merge small files, drop old ones, index what is new."""
+        with self._running:
+            self._build_missing()
+            self._table.optimize(cleanup_older_than=KEEP_OLD_FILES)
+
+    def close(self) -> None:
+        """Wait until tidying in the background has ended."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _busy(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def _run_quietly(self) -> None:
+        try:
+            with lancedb_errors(self._place):
+                self.run()
+        except IndexError_ as error:
+            # Nothing is lost: the next writes start it again.
+            _log.warning("Tidying the index did not finish: %s", error.message)
+
+    def _build_missing(self) -> None:
+        rows = self._table.count_rows()
+        if not rows:
+            return
+        present = {index.name for index in self._table.list_indices()}
+        for column, kind in _SCALAR_INDEXES.items():
+            if f"{column}_idx" not in present:
+                self._table.create_index(column, config=kind(), name=f"{column}_idx")
+        if rows >= VECTOR_INDEX_FROM_ROWS and VECTOR_INDEX not in present:
+            config = HnswSq(distance_type=lance_metric(self._embedder))
+            self._table.create_index("vector", config=config, name=VECTOR_INDEX)

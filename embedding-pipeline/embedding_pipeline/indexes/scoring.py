@@ -1,0 +1,89 @@
+"""What both indexes compute alike: checks of vectors, exact scores and the order of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from embedding_pipeline.domain.description import EmbedderDescription
+from embedding_pipeline.domain.entries import Entry, PictureEntries, ScoredEntry
+from embedding_pipeline.errors import InvalidVector
+
+SCORE_DIGITS = 6
+"""Float32 vectors carry about seven digits; rounding makes equal vectors equal scores."""
+
+UNIT_TOLERANCE = 1e-3
+
+
+def check_pictures(pictures: Sequence[PictureEntries], embedder: EmbedderDescription) -> None:
+    """Raise InvalidVector, naming the entry, unless every vector fits the description."""
+    for picture in pictures:
+        rows = len(picture.entries)
+        if picture.vectors.shape != (rows, embedder.dimension):
+            name = picture.entries[0].object_id if picture.entries else picture.image_key
+            raise _invalid(name, (rows, embedder.dimension), picture.vectors.shape)
+        for entry, vector in zip(picture.entries, picture.vectors, strict=True):
+            _check_values(entry.object_id, vector, embedder)
+
+
+def checked_query(
+    vector: NDArray[np.float32], embedder: EmbedderDescription
+) -> NDArray[np.float32]:
+    """Return the query as float32, or raise InvalidVector if it doesn't fit the description."""
+    if vector.shape != (embedder.dimension,):
+        raise _invalid("query", (embedder.dimension,), vector.shape)
+    _check_values("query", vector, embedder)
+    return vector.astype(np.float32, copy=False)
+
+
+def exact_scores(
+    vectors: NDArray[np.float32], query: NDArray[np.float32], embedder: EmbedderDescription
+) -> NDArray[np.float64]:
+    """Score each row of ``(N, dimension)`` vectors against a query, ``(N,)`` float64."""
+    rows, wanted = vectors.astype(np.float64), query.astype(np.float64)
+    if embedder.metric == "l2":
+        return rounded_scores(1.0 / (1.0 + np.square(rows - wanted).sum(axis=1)))
+    cosines = rows @ wanted
+    if not embedder.normalized:
+        cosines /= np.linalg.norm(rows, axis=1) * np.linalg.norm(wanted)
+    return rounded_scores(np.clip(cosines, -1.0, 1.0))
+
+
+def rounded_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round scores so that equal vectors tie; adding 0.0 turns -0.0 into 0.0."""
+    return np.round(scores, SCORE_DIGITS) + 0.0
+
+
+def ranked(entries: Iterable[Entry], scores: NDArray[np.float64]) -> list[ScoredEntry]:
+    """Pair entries with their scores, best first, ties by object id."""
+    scored = [
+        ScoredEntry(entry, float(score), float(score))
+        for entry, score in zip(entries, scores, strict=True)
+    ]
+    return sorted(scored, key=lambda found: (-found.score, found.entry.object_id))
+
+
+def _check_values(name: str, vector: NDArray[np.float32], embedder: EmbedderDescription) -> None:
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if not np.isfinite(length):
+        raise InvalidVector(f"The vector of {name} has a value that is no number.", object_id=name)
+    if embedder.metric == "cosine" and length == 0.0:
+        raise InvalidVector(f"The vector of {name} is zero.", object_id=name)
+    if embedder.normalized and abs(length - 1.0) > UNIT_TOLERANCE:
+        raise InvalidVector(
+            f"The vector of {name} has length {length:.4f}, not 1.",
+            object_id=name,
+            expected=1.0,
+            actual=length,
+        )
+
+
+def _invalid(name: str, expected: tuple[int, ...], actual: tuple[int, ...]) -> InvalidVector:
+    return InvalidVector(
+        f"The vectors of {name} have shape {actual}, expected {expected}.",
+        object_id=name,
+        expected=list(expected),
+        actual=list(actual),
+    )
