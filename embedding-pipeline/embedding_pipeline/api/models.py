@@ -1,0 +1,274 @@
+"""The forms of every answer; fields may be added later, never changed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BoxXyxy = Annotated[
+    list[float],
+    Field(
+        min_length=4,
+        max_length=4,
+        description="`[x1, y1, x2, y2]` in pixels of the upright picture",
+        examples=[[10.0, 20.0, 110.0, 220.0]],
+    ),
+]
+Score = Annotated[
+    float, Field(description="exact cosine in [-1, 1]; 1/(1+d^2) where the description says L2")
+]
+
+
+class Answer(BaseModel):
+    """Base of every answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FoundObject(Answer):
+    """An object that the detector found in a query picture."""
+
+    box: BoxXyxy
+    label: str
+    confidence: float
+
+
+class Searched(Answer):
+    """What of the query picture was embedded."""
+
+    box: BoxXyxy
+    label: str | None = Field(description="Class of the object searched for; null for other boxes.")
+
+
+class Query(Answer):
+    """The query picture as it was understood."""
+
+    width: int
+    height: int
+    objects: list[FoundObject]
+    searched: Searched
+
+
+class Match(Answer):
+    """An entry of a hit's picture that passes the filters."""
+
+    object_id: str
+    kind: Literal["object", "image"]
+    box: BoxXyxy
+    label: str | None
+    confidence: float | None
+    score: Score
+
+
+class Hit(Answer):
+    """A picture that answers the query, with all its matching entries, best first."""
+
+    image_key: str
+    score: Score
+    image_url: str
+    thumbnail_url: str
+    width: int
+    height: int
+    matches: list[Match]
+
+
+class Timings(Answer):
+    """Milliseconds that each step of this answer took; 0.0 for steps that were not needed."""
+
+    decode: float
+    detect: float
+    embed: float
+    search: float
+    total: float
+
+
+class SearchAnswer(Answer):
+    """One page of a frozen ranking."""
+
+    query: Query
+    hits: list[Hit]
+    facets: dict[str, int] = Field(
+        description="Pictures with a matching object of this label, over the frozen result."
+    )
+    query_id: str | None = Field(
+        description="Names the query picture for 24 hours; null where it could not be stored."
+    )
+    next_cursor: str | None = Field(description="Asks for the next page; null at the end.")
+    timings_ms: Timings
+
+
+class DetectAnswer(Answer):
+    """The objects of a picture."""
+
+    width: int
+    height: int
+    objects: list[FoundObject]
+    truncated: bool = Field(description="More objects were found than are kept.")
+    timings_ms: Timings
+
+
+class QueryAnswer(Answer):
+    """A stored query, so that a shared address can show it again."""
+
+    query_id: str
+    width: int
+    height: int
+    objects: list[FoundObject]
+    searched: Searched
+    image_url: str = Field(description="Address of the query picture.")
+    expires_at: datetime
+
+
+class AddedImage(Answer):
+    """What became of one file."""
+
+    filename: str
+    image_key: str | None = Field(description="Null where the file was rejected.")
+    status: Literal["indexed", "duplicate", "rejected", "failed"]
+    objects: int = Field(description="Objects of this picture in the index.")
+    reason: str | None = Field(description="Why it was rejected or failed.")
+    code: str | None = Field(description="Stable code of the reason.")
+
+
+class AddAnswer(Answer):
+    """What became of each file, in the order sent."""
+
+    images: list[AddedImage]
+
+
+class ListedImage(Answer):
+    """One picture of the list."""
+
+    image_key: str
+    width: int
+    height: int
+    collections: list[str]
+    image_url: str
+    thumbnail_url: str
+    taken_at: datetime | None
+    ingested_at: datetime
+
+
+class ImageListAnswer(Answer):
+    """Pictures in key order."""
+
+    images: list[ListedImage]
+    next_cursor: str | None
+
+
+class IndexedEntry(Answer):
+    """One searchable entry of a picture."""
+
+    object_id: str
+    kind: Literal["object", "image"]
+    box: BoxXyxy
+    label: str | None
+    confidence: float | None
+
+
+class ImageAnswer(Answer):
+    """A picture and everything found in it."""
+
+    image_key: str
+    width: int
+    height: int
+    collections: list[str]
+    metadata: dict[str, Any]
+    taken_at: datetime | None
+    ingested_at: datetime
+    truncated: bool = Field(description="More objects were found than are kept.")
+    image_url: str
+    thumbnail_url: str
+    objects: list[IndexedEntry]
+
+
+class LabelsAnswer(Answer):
+    """Labels of the index."""
+
+    labels: dict[str, int] = Field(description="Objects a label, most first, then by name.")
+
+
+class CollectionsAnswer(Answer):
+    """Collections of the index."""
+
+    collections: dict[str, int] = Field(
+        description="Pictures a collection, most first, then by name."
+    )
+
+
+class ModelStatus(Answer):
+    """One model as the index's description names it."""
+
+    name: str
+    origin: str = Field(description="Where its weights came from: local, hub, packaged or random.")
+    sha256: str
+    precision: str
+    input_size: int
+
+
+class ModelsStatus(Answer):
+    """Both models, or why there are none yet."""
+
+    state: Literal["loading", "ready", "failed"]
+    detector: ModelStatus | None
+    embedder: ModelStatus | None
+    dimension: int | None
+    metric: Literal["cosine", "l2"] | None
+    notice: str | None = Field(description="What a person should know, e.g. packaged stand-ins.")
+    error: str | None
+
+
+class Counts(Answer):
+    """How much is in the index."""
+
+    images: int
+    objects: int
+
+
+class Backends(Answer):
+    """Where entries and originals lie."""
+
+    index: str
+    store: str
+
+
+class Indexing(Answer):
+    """Whether pictures are being indexed now."""
+
+    state: Literal["idle", "running"]
+    done: int
+    total: int
+
+
+class StatusAnswer(Answer):
+    """Everything about the service at a glance."""
+
+    version: str
+    models: ModelsStatus
+    counts: Counts | None = Field(description="Null while the index cannot be asked.")
+    backends: Backends
+    indexing: Indexing
+    keys_required: bool = Field(description="API keys exist, so requests need one.")
+    urls_allowed: bool = Field(description="Searches by address are allowed.")
+
+
+class HealthAnswer(Answer):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyAnswer(Answer):
+    """A search would work now."""
+
+    status: Literal["ready"] = "ready"
+
+
+class ErrorAnswer(Answer):
+    """Every error has this form."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
