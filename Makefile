@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native up down logs bench bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails constraints settings-doc clean
+.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench-ingest: setup ## Backfill: memory and reconcile of a large archive
 	@$(BIN)/python tests/bench/bench_ingest.py $(ARGS)
 
 # --- upkeep ---
+
+constraints: setup ## Resolve every dependency anew into infra/constraints.txt
+	@$(BIN)/python infra/setup/make_constraints.py
 
 clean: ## Remove what set-up made (data/ stays)
 	rm -rf $(VENV) search-front/node_modules search-front/dist infra/native/build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,76 @@
+"""The script that runs servers without Docker, as far as it needs no server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from support.servers import native
+
+
+@pytest.fixture
+def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The script, writing to a .env of its own."""
+    module = native()
+    monkeypatch.setattr(module, "ENV_FILE", tmp_path / ".env")
+    return module
+
+
+def test_settings_come_and_go_between_markers(script: ModuleType) -> None:
+    """What a person wrote into .env stays as it was, before and after."""
+    script.ENV_FILE.write_text("BOXSEEK_PORT=8010\n")
+    script.write_env({"BOXSEEK_INDEX": "elasticsearch"})
+    assert "BOXSEEK_INDEX=elasticsearch" in script.ENV_FILE.read_text()
+    script.write_env({"BOXSEEK_INDEX": "elasticsearch", "BOXSEEK_STORE": "s3"})
+    assert script.ENV_FILE.read_text().count("BOXSEEK_INDEX") == 1
+    script.write_env({})
+    assert script.ENV_FILE.read_text() == "BOXSEEK_PORT=8010\n"
+
+
+def test_no_env_file_is_made_for_nothing(script: ModuleType) -> None:
+    """Stopping servers that never ran leaves no empty .env behind."""
+    script.write_env({})
+    assert not script.ENV_FILE.exists()
+
+
+def test_taken_port_names_the_setting(script: ModuleType) -> None:
+    """A port in use is refused with the variable that changes it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SystemExit, match="ES_PORT"):
+            script._ports(taken.getsockname()[1], 1, "ES_PORT")
+
+
+def test_stop_ends_a_process_that_ignores_sigterm(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that does not end in time is killed, by its id."""
+    monkeypatch.setattr(script, "STOP_TIMEOUT_S", 0.5)
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print(1, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        script.stop({"stubborn": process.pid})
+        assert process.wait(5) in {-signal.SIGKILL, 0}
+        with pytest.raises(ProcessLookupError):
+            os.kill(process.pid, 0)
+
+
+def test_missing_tools_are_named(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Java, Maven and Go the message names each and the other way."""
+    monkeypatch.setattr(script.shutil, "which", lambda _tool: None)
+    with pytest.raises(SystemExit) as stopped:
+        script.check_tools()
+    for word in ("Java 17", "Maven", "Go", "make up"):
+        assert word in str(stopped.value)
