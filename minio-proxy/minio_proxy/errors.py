@@ -5,6 +5,9 @@ ProxyError
 │   ├── UnsupportedFormat     no known picture format (told by the bytes)
 │   ├── PictureTooLarge       too many bytes or pixels, known before any is decoded
 │   └── UndecodablePicture    a known format, but damaged or cut off
+├── VariantError              a thumbnail or crop that is not offered
+│   ├── UnsupportedWidth      not one of the fixed widths; names them
+│   └── InvalidBox            a box that is inverted, empty or outside the picture
 ├── StoreError                the object store
 │   ├── ObjectNotFound        no such key
 │   ├── InvalidKey            a key that could escape the store or is malformed
@@ -63,6 +66,24 @@ class UndecodablePicture(PictureError):
     """A known format whose content is damaged or cut off."""
 
     code = "undecodable_picture"
+
+
+class VariantError(ProxyError):
+    """A thumbnail or crop that is not offered."""
+
+    code = "invalid_variant"
+
+
+class UnsupportedWidth(VariantError):
+    """A width that is not one of the fixed ones; details carry actual and allowed."""
+
+    code = "unsupported_width"
+
+
+class InvalidBox(VariantError):
+    """A box that is inverted, empty or outside the picture; details carry box and size."""
+
+    code = "invalid_box"
 
 
 class StoreError(ProxyError):
