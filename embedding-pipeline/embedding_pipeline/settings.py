@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from minio_proxy.settings import ProxySettings
+from minio_proxy.settings import MEBIBYTE, ProxySettings
 
 
 class Settings(ProxySettings):
@@ -111,6 +111,19 @@ class Settings(ProxySettings):
     )
     max_queries: Annotated[int, Field(ge=1)] = Field(
         1000, description="Stored query pictures; the oldest goes first."
+    )
+    max_query_bytes: Annotated[int, Field(ge=1)] = Field(
+        1024 * MEBIBYTE,
+        description="Bytes of all stored query pictures together; the oldest goes first.",
+    )
+    max_upload_files: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        1000, description="Most files in one upload."
+    )
+    max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
+        4096 * MEBIBYTE, description="Most bytes of one upload, all its files together."
+    )
+    body_stall_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="A request whose body pauses for longer is cut off, seconds."
     )
     allow_urls: bool = Field(
         False, description="Allow searches and sources by URL (never private addresses)."

@@ -1,0 +1,306 @@
+"""Builds and closes everything concrete: models, index, store, and the services above them."""
+
+from __future__ import annotations
+
+import fcntl
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeAlias
+
+from minio_proxy.picture.header import Limits
+
+from embedding_pipeline.domain.description import ModelDescription
+from embedding_pipeline.domain.entries import Box, EntryFilter
+from embedding_pipeline.errors import DescriptionMismatch, NotReady
+from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
+from embedding_pipeline.ingest.key_locks import KeyLocks
+from embedding_pipeline.ingest.library import AddResult, Library, Upload
+from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.models.loaded import LoadedModels
+from embedding_pipeline.pipeline.pictures import PicturePipeline
+from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
+from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
+from embedding_pipeline.ports.index import IndexCatalog
+from embedding_pipeline.search.fetch import PictureFetcher
+from embedding_pipeline.search.frozen import FrozenRankings
+from embedding_pipeline.search.live_index import LiveIndex
+from embedding_pipeline.search.queries import QueryStore
+from embedding_pipeline.search.results import (
+    IndexedObject,
+    PictureBytes,
+    Scope,
+    SearchPage,
+    SearchRequest,
+)
+from embedding_pipeline.search.service import SearchService
+from embedding_pipeline.settings import Settings
+from minio_proxy.bootstrap import ProxyServices, build_services
+
+OBJECT_ID = re.compile(r"[0-9a-f]{64}-[0-9]{3}", re.ASCII)
+
+ModelSource: TypeAlias = Callable[[Settings, ModelDescription | None], LoadedModels]
+"""Loads the models of a description; for None, those that settings choose for a new index."""
+
+
+class Boxseek:
+    """Everything that is open: originals, index, models, and the services above them.
+
+    Opening returns at once; the models load in the background, and what needs them raises
+    NotReady until then (``wait_ready`` waits). Close it, or use it as a context manager.
+
+    Args:
+        settings: what to open.
+        services: originals, thumbnails, guard.
+        catalog: versions of the index.
+        models: loads the models; tests give fakes.
+        stack: closed at the end, in reverse order.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        services: ProxyServices,
+        catalog: IndexCatalog,
+        models: ModelSource,
+        stack: ExitStack,
+    ) -> None:
+        self.settings = settings
+        self.services = services
+        self.originals = services.originals
+        self.catalog = catalog
+        self.progress = Progress()
+        self.models: LoadedModels | None = None
+        self._load_models = models
+        self._stack = stack
+        self._closed = threading.Lock()
+        self.index = LiveIndex(catalog, lambda: self.models.description if self.models else None)
+        stack.callback(self.index.close)
+        self.runner = PipelineRunner(self._pipeline, batch_pictures=settings.batch_pictures)
+        stack.callback(self.runner.close)
+        self.library = self._library()
+        self.search_service = self._search_service()
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, models: ModelSource | None = None) -> Self:
+        """Open everything that the settings name.
+
+        Args:
+            settings: None reads the environment and ``.env``.
+            models: loads the models; None takes the real ones.
+
+        Raises:
+            DescriptionMismatch: the settings name other models than those that made the index.
+            SettingsError: a setting that cannot work.
+        """
+        settings = settings or Settings()
+        with ExitStack() as stack:
+            services = stack.enter_context(build_services(settings))
+            catalog = build_catalog(settings)
+            stack.callback(catalog.close)
+            active = catalog.active()
+            if active is not None:
+                check_names(settings, active.description)
+            return cls(settings, services, catalog, models or real_models, stack.pop_all())
+
+    def close(self) -> None:
+        """End the models' thread, close index and store; a second call does nothing."""
+        with self._closed:
+            self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Wait until the models are loaded.
+
+        Raises:
+            NotReady: they are not, in this time.
+            BoxseekError: why they cannot be loaded.
+        """
+        self.runner.wait_ready(timeout_s)
+        self._check_models()
+
+    def check_ready(self) -> None:
+        """Raise why a search would not work now; return when it would."""
+        self._check_models()
+        self.index().check()
+        self.services.store.check()
+
+    def search(
+        self,
+        picture: Path | str | bytes,
+        *,
+        box: Box | None = None,
+        scope: Scope = "auto",
+        limit: int = 20,
+        min_score: float | None = None,
+        where: EntryFilter | None = None,
+    ) -> SearchPage:
+        """Find pictures with something like this in them; waits for the models.
+
+        Args:
+            picture: path of a picture, its bytes, or the object_id of an entry of the index.
+            box: ``x1, y1, x2, y2`` pixels of the upright picture; None: as the scope says.
+            scope: what is searched for without a box.
+            limit: images on the page, 1 to 100; ``search_service.page`` gives further ones.
+            min_score: entries below do not match.
+            where: entries that may answer.
+        """
+        source: IndexedObject | PictureBytes
+        if isinstance(picture, str) and OBJECT_ID.fullmatch(picture):
+            source = IndexedObject(picture)
+        else:
+            data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+            source = PictureBytes(data)
+        self.wait_ready()
+        request = SearchRequest(
+            source, box, scope, where or EntryFilter(), min_score=min_score, limit=limit
+        )
+        return self.search_service.search(request)
+
+    def add(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        collection: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> list[AddResult]:
+        """Store and index these files; one result each, in order. Waits for the models."""
+        self.wait_ready()
+        size = self.settings.batch_pictures
+        results: list[AddResult] = []
+        for start in range(0, len(paths), size):
+            files = [Path(path) for path in paths[start : start + size]]
+            uploads = [
+                Upload(file.name, file.read_bytes(), collection, metadata, f"folder:{file.parent}")
+                for file in files
+            ]
+            results += self.library.add(uploads)
+        return results
+
+    def _check_models(self) -> None:
+        if self.runner.error is not None:
+            raise self.runner.error
+        if not self.runner.ready:
+            raise NotReady("The models are being loaded; try again soon.", retry_after_s=2)
+
+    def _ask(self, task: PictureTask) -> PictureResult:
+        self._check_models()
+        return self.runner.run([task], Priority.SEARCH)[0]
+
+    def _ask_many(self, tasks: Sequence[PictureTask]) -> list[PictureResult]:
+        self._check_models()
+        return self.runner.run(tasks, Priority.UPLOAD)
+
+    def _library(self) -> Library:
+        return Library(
+            originals=self.originals,
+            index=self.index,
+            models=self._ask_many,
+            limits=limits_of(self.settings),
+            locks=KeyLocks(self.settings.data_dir / "locks"),
+            forget_derived=self.services.thumbnails.forget,
+            batch_pictures=self.settings.batch_pictures,
+        )
+
+    def _search_service(self) -> SearchService:
+        settings = self.settings
+        queries = QueryStore(
+            settings.data_dir / "queries",
+            ttl_s=settings.query_ttl_s,
+            max_queries=settings.max_queries,
+            max_bytes=settings.max_query_bytes,
+        )
+        fetch = PictureFetcher(max_bytes=settings.max_bytes) if settings.allow_urls else None
+        return SearchService(
+            index=self.index,
+            ask=self._ask,
+            read_original=self.originals.read,
+            queries=queries,
+            rankings=FrozenRankings(ttl_s=settings.cursor_ttl_s),
+            labels=lambda: self.models.detector.labels if self.models else None,
+            fetch=fetch,
+            max_results=settings.max_results,
+            min_score=settings.min_score,
+        )
+
+    def _pipeline(self) -> PicturePipeline:
+        """Load the models of the index, or choose some and create it; in the runner's thread."""
+        with _taking_turns(self.settings.data_dir / "setup.lock"):
+            active = self.catalog.active()
+            loaded = self._load_models(self.settings, active.description if active else None)
+            if active is None:
+                self.catalog.activate(self.catalog.create(loaded.description).name)
+        self.models = loaded
+        return PicturePipeline(
+            loaded.detector,
+            loaded.embedder,
+            limits_of(self.settings),
+            batch_pictures=self.settings.batch_pictures,
+        )
+
+
+def build_catalog(settings: Settings) -> IndexCatalog:
+    """Build the catalog of the index that BOXSEEK_INDEX names; the caller closes it."""
+    if settings.index == "elasticsearch":
+        # Imported where it is used: the client takes a while and most runs do without.
+        from embedding_pipeline.indexes.elasticsearch_catalog import (  # noqa: PLC0415
+            ElasticsearchCatalog,
+        )
+
+        return ElasticsearchCatalog(settings)
+    return LanceDbCatalog(settings.data_dir / "index")
+
+
+def real_models(settings: Settings, description: ModelDescription | None) -> LoadedModels:
+    """Load the real models; torch is imported here and not before."""
+    from embedding_pipeline import models  # noqa: PLC0415 - see above
+
+    if description is not None:
+        return models.load_models(description, settings)
+    return models.resolve_models(settings)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What is refused from a picture's header."""
+    return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+
+
+def check_names(settings: Settings, description: ModelDescription) -> None:
+    """Refuse settings that name other models than those that made the index.
+
+    Raises:
+        DescriptionMismatch: both are named, and what to do.
+    """
+    named = {"detector": settings.detector, "embedder": settings.embedder}
+    made_by = {"detector": description.detector.name, "embedder": description.embedder.name}
+    for role, wanted in named.items():
+        if wanted and made_by[role] not in {wanted, Path(wanted).name, Path(wanted).stem}:
+            raise DescriptionMismatch(
+                f"The index was made with the {role} {made_by[role]}, but "
+                f"BOXSEEK_{role.upper()} names {wanted}. Leave the setting out to use the index "
+                "as it is, or make a new index with `boxseek index rebuild`.",
+                expected=made_by[role],
+                actual=wanted,
+            )
+
+
+@contextmanager
+def _taking_turns(path: Path) -> Iterator[None]:
+    """Two processes that start on an empty folder must not both create the index."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
