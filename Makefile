@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails constraints clean
+.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -88,6 +88,15 @@ up-native: setup ## Start them and write their settings to .env (NODES=3, ES_POR
 
 down-native: setup ## Stop them and take the settings back
 	@$(BIN)/python infra/native/native.py down
+
+up: setup ## Build and start everything in containers, with keys; settings go to .env
+	@$(BIN)/python infra/compose.py up
+
+down: setup ## Stop the containers and take the settings back
+	@$(BIN)/python infra/compose.py down
+
+logs: setup ## Follow the containers' logs
+	@$(BIN)/python infra/compose.py logs
 
 # --- measure ---
 

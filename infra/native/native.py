@@ -19,6 +19,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,10 +27,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from env_file import write_block
+
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
 RUN = HERE / "run"
-ENV_FILE = HERE.parents[1] / ".env"
 MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 ELASTICSEARCH_LIB = BUILD / "elasticsearch" / "lib"
 NETTY_MODULE = BUILD / "elasticsearch" / "modules" / "transport-netty4"
@@ -37,7 +40,6 @@ MINIO_BINARY = BUILD / "bin" / "minio"
 STARTED_JAVA = 17
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
-MARKERS = ("# >>> boxseek native servers (make down-native removes this)", "# <<<")
 
 
 class NativeError(SystemExit):
@@ -362,7 +364,7 @@ def up(nodes: int, elasticsearch_port: int, s3_port: int) -> None:
     print(f"native: starting Elasticsearch ({nodes} node(s)) and MinIO", flush=True)
     servers = start(RUN, nodes=nodes, elasticsearch_port=elasticsearch_port, s3_port=s3_port)
     (RUN / "pids.json").write_text(json.dumps(dict(servers.pids)))
-    write_env(
+    write_block(
         {
             "BOXSEEK_INDEX": "elasticsearch",
             "BOXSEEK_ELASTICSEARCH_URL": ",".join(servers.elasticsearch_urls),
@@ -385,7 +387,7 @@ def down() -> None:
     pids = running()
     stop(pids)
     (RUN / "pids.json").unlink(missing_ok=True)
-    write_env({})
+    write_block({})
     print(
         "native: stopped" if pids else "native: nothing was running",
         "(data kept below infra/native/run)",
@@ -402,20 +404,6 @@ def running() -> dict[str, int]:
 def _ours(pid: int) -> bool:
     # A process id can be given to another program after a reboot.
     return str(BUILD) in Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
-
-
-def write_env(values: Mapping[str, str]) -> None:
-    """Put settings between the marker lines of .env, or remove them; other lines stay."""
-    lines = ENV_FILE.read_text().splitlines() if ENV_FILE.exists() else []
-    if MARKERS[0] in lines:
-        first = lines.index(MARKERS[0])
-        last = lines.index(MARKERS[1], first)
-        del lines[first : last + 1]
-    if values:
-        lines += [MARKERS[0], *(f"{name}={value}" for name, value in values.items()), MARKERS[1]]
-    if lines or ENV_FILE.exists():
-        ENV_FILE.touch(mode=0o600)
-        ENV_FILE.write_text("".join(f"{line}\n" for line in lines))
 
 
 def main() -> None:

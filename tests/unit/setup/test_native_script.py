@@ -16,28 +16,30 @@ from support.servers import native
 
 
 @pytest.fixture
-def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, writing to a .env of its own."""
-    module = native()
-    monkeypatch.setattr(module, "ENV_FILE", tmp_path / ".env")
-    return module
+def script() -> ModuleType:
+    """The script as a module."""
+    return native()
 
 
-def test_settings_come_and_go_between_markers(script: ModuleType) -> None:
+def test_settings_come_and_go_between_markers(script: ModuleType, tmp_path: Path) -> None:
     """What a person wrote into .env stays as it was, before and after."""
-    script.ENV_FILE.write_text("BOXSEEK_PORT=8010\n")
-    script.write_env({"BOXSEEK_INDEX": "elasticsearch"})
-    assert "BOXSEEK_INDEX=elasticsearch" in script.ENV_FILE.read_text()
-    script.write_env({"BOXSEEK_INDEX": "elasticsearch", "BOXSEEK_STORE": "s3"})
-    assert script.ENV_FILE.read_text().count("BOXSEEK_INDEX") == 1
-    script.write_env({})
-    assert script.ENV_FILE.read_text() == "BOXSEEK_PORT=8010\n"
+    file = tmp_path / ".env"
+    file.write_text("BOXSEEK_PORT=8010\n")
+    script.write_block({"BOXSEEK_INDEX": "elasticsearch"}, file)
+    assert "BOXSEEK_INDEX=elasticsearch" in file.read_text()
+    script.write_block({"BOXSEEK_INDEX": "elasticsearch", "BOXSEEK_STORE": "s3"}, file)
+    assert file.read_text().count("BOXSEEK_INDEX") == 1
+    script.write_block({}, file)
+    assert file.read_text() == "BOXSEEK_PORT=8010\n"
 
 
-def test_no_env_file_is_made_for_nothing(script: ModuleType) -> None:
-    """Stopping servers that never ran leaves no empty .env behind."""
-    script.write_env({})
-    assert not script.ENV_FILE.exists()
+def test_env_file_of_the_servers_alone_goes_with_them(script: ModuleType, tmp_path: Path) -> None:
+    """Stopping the servers leaves no empty .env behind, and passwords are the owner's alone."""
+    file = tmp_path / ".env"
+    script.write_block({"BOXSEEK_STORE": "s3"}, file)
+    assert file.stat().st_mode & 0o077 == 0
+    script.write_block({}, file)
+    assert not file.exists()
 
 
 def test_taken_port_names_the_setting(script: ModuleType) -> None:
