@@ -25,13 +25,24 @@ class ObjectStat:
     modified_at: datetime
 
 
+class Chunks(Iterator[bytes], Protocol):
+    """An object's bytes, piece by piece; iterating to the end also closes it."""
+
+    def close(self) -> None:
+        """Free the connection or file at once; a second call does nothing."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Bytes under slash-separated keys (``originals/ab/abcd...``).
 
-    Keys are 1 to 512 characters of ``[A-Za-z0-9._/-]``; no segment is empty, ``.`` or
-    ``..``. Any other key raises InvalidKey before the store is touched. Every verb maps
-    the vendor's errors to StoreError's subclasses; nothing of the vendor leaks. All verbs
-    may be called from many threads at once.
+    Keys are 1 to 512 characters of ``[A-Za-z0-9._/-]``; no segment is empty, ``.``, ``..``
+    or longer than 255 characters. Any other key raises InvalidKey before the store is
+    touched, and so do the names that a store keeps for itself (``.tmp``,
+    ``boxseek-store.json``, ``boxseek-check``). A key that continues another object's key
+    (``a/b`` beside ``a``) may be refused with InvalidKey. Every verb maps the vendor's
+    errors to StoreError's subclasses; nothing of the vendor leaks. All verbs may be called
+    from many threads at once.
     """
 
     def put(self, key: str, data: BinaryIO, *, size_bytes: int) -> ObjectStat:
@@ -39,15 +50,20 @@ class ObjectStore(Protocol):
 
         Streams: memory does not grow with ``size_bytes``. A reader never sees a partial
         object. An existing object is replaced as a whole. A short stream (fewer than
-        ``size_bytes`` bytes) raises StoreError and leaves what was there before.
+        ``size_bytes`` bytes) raises StoreError and leaves what was there before; of a
+        longer one only the first ``size_bytes`` are taken. What ``data.read`` raises
+        reaches the caller unchanged.
         """
         ...
 
-    def open(self, key: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def open(self, key: str, *, offset: int = 0, length: int | None = None) -> Chunks:
         """Stream an object's bytes in chunks of at most 256 KiB.
 
-        ``length=None`` reads to the end. A missing key raises ObjectNotFound at the call,
-        not at the first chunk. Closing the iterator early frees its connection or file.
+        ``length=None`` reads to the end, and so does a length that reaches past it. A
+        missing key raises ObjectNotFound at the call, not at the first chunk. A negative
+        offset or length, or an offset at or past the end (other than 0), raises
+        RangeNotSatisfiable at the call. A stream that breaks raises StoreUnavailable while
+        iterating; it never ends short. Closing early frees the connection or file.
         """
         ...
 
@@ -56,14 +72,18 @@ class ObjectStore(Protocol):
         ...
 
     def delete(self, key: str) -> bool:
-        """Remove an object durably; True if it was there, False (and no error) if not."""
+        """Remove an object durably; True if it was there, False (and no error) if not.
+
+        Of two simultaneous deletes of one object both may say True.
+        """
         ...
 
     def list(self, prefix: str, *, after: str = "", limit: int = 1000) -> list[ObjectStat]:
         """One page of the objects whose keys start with ``prefix``, in key order (bytewise).
 
-        Only keys greater than ``after`` are given, at most ``limit``. An empty answer means
-        the end. A prefix need not end at a slash.
+        Only keys greater than ``after`` are given, at most ``limit``; 0 or less gives none.
+        An empty answer means the end. A prefix need not end at a slash; one that no valid
+        key starts with raises InvalidKey.
         """
         ...
 
