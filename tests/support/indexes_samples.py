@@ -18,6 +18,7 @@ from embedding_pipeline.domain.description import (
     ModelDescription,
 )
 from embedding_pipeline.domain.entries import Entry, PictureEntries, object_id
+from embedding_pipeline.ports.index import ObjectIndex, WriteReport
 
 DIMENSION = 16
 INGESTED = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -117,3 +118,10 @@ def picture(
     if vectors is None:
         vectors = unit_vectors(1 + len(labels), dimension, seed=number)
     return PictureEntries(image_key, (whole, *objects), vectors)
+
+
+def fill(index: ObjectIndex, pictures: Sequence[PictureEntries]) -> None:
+    """Put pictures, all of which must be written, and make them searchable."""
+    report = index.put(pictures)
+    assert report == WriteReport(len(pictures)), report.failures
+    index.make_searchable()

@@ -47,9 +47,9 @@ def lancedb_errors(place: str) -> Iterator[None]:
         raise _translated(exc, place) from exc
 
 
-def is_conflict(error: IndexError_) -> bool:
-    """Whether a write met another one and may simply be repeated."""
-    return isinstance(error, IndexUnavailable)
+def is_conflict(exc: Exception) -> bool:
+    """Whether LanceDB refused a commit because another one came first; it may be repeated."""
+    return "conflict" in str(exc).lower()
 
 
 def _translated(exc: Exception, place: str) -> IndexError_:

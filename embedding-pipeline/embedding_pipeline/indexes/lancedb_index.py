@@ -25,7 +25,7 @@ from embedding_pipeline.indexes.lancedb_rows import (
 )
 from embedding_pipeline.indexes.lancedb_tidying import Tidying
 from embedding_pipeline.indexes.lancedb_vectors import VectorSearch
-from embedding_pipeline.indexes.lancedb_writes import Writer
+from embedding_pipeline.indexes.lancedb_writes import Writer, write_lock
 from embedding_pipeline.indexes.scoring import check_pictures, checked_query, exact_scores, ranked
 from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
 
@@ -47,7 +47,7 @@ class LanceDbIndex:
         self._embedder = version.description.embedder
         self._place = f"{folder} ({version.name})"
         self._tidying = Tidying(table, self._embedder, folder, version.name)
-        self._writer = Writer(table, self._embedder.dimension, folder / f"{version.name}.lock")
+        self._writer = Writer(table, self._embedder.dimension, write_lock(folder, version.name))
         self._vectors = VectorSearch(table, self._embedder)
 
     @property
@@ -95,10 +95,11 @@ class LanceDbIndex:
         """See ObjectIndex."""
         if limit <= 0:
             return []
-        query = self._table.search().where(f"kind = 'image' AND image_key > {text_sql(after)}")
-        query = query.order_by([ColumnOrdering(column_name="image_key")]).limit(limit)
+        condition = f"kind = 'image' AND image_key > {text_sql(after)}"
         with self._errors():
-            return entries_of(query.select(ENTRY_COLUMNS).to_arrow())
+            query = self._table.search().where(condition).select(ENTRY_COLUMNS)
+            query = query.order_by([ColumnOrdering(column_name="image_key")]).limit(limit)
+            return entries_of(query.to_arrow())
 
     def nearest(
         self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter

@@ -12,13 +12,16 @@ from lancedb.index import Bitmap, BTree, HnswSq, LabelList
 
 from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.errors import IndexError_
-from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
+from embedding_pipeline.indexes.lancedb_errors import is_conflict, lancedb_errors
+from embedding_pipeline.indexes.lancedb_state import locked_file
 from embedding_pipeline.indexes.lancedb_vectors import VECTOR_INDEX, lance_metric
+from embedding_pipeline.indexes.lancedb_writes import write_lock
 
 VECTOR_INDEX_FROM_ROWS = 50_000
 """Below this many rows an exact scan is quick enough and finds everything."""
 
 COMMITS_BEFORE_TIDYING = 64
+OPTIMISTIC_TRIES = 3
 KEEP_OLD_FILES = timedelta(seconds=60)
 """Longer than any search takes, so that a reader never loses the files it reads."""
 
@@ -40,7 +43,7 @@ class Tidying:
     Args:
         table: the open table.
         embedder: decides the metric of the vector index.
-        folder: the catalog's folder, for messages.
+        folder: the catalog's folder, for locks and messages.
         name: the version's name.
     """
 
@@ -49,9 +52,9 @@ class Tidying:
     ) -> None:
         self._table = table
         self._embedder = embedder
-        self._place = f"{folder} ({name})"
+        self._folder = folder
+        self._name = name
         self._lock = threading.Lock()
-        self._running = threading.Lock()
         self._commits = 0
         self._thread: threading.Thread | None = None
 
@@ -68,10 +71,23 @@ class Tidying:
             self._thread.start()
 
     def run(self) -> None:
-        """Build missing indexes, merge small files, drop old ones, index what is new."""
-        with self._running:
-            self._build_missing()
-            self._table.optimize(cleanup_older_than=KEEP_OLD_FILES)
+        """Build missing indexes, merge small files, drop old ones, index what is new.
+
+        A write that comes between undoes the merge; after some tries writers have to wait.
+        """
+        with locked_file(self._folder / f"{self._name}.tidying.lock"):
+            for _ in range(OPTIMISTIC_TRIES):
+                try:
+                    return self._tidy()
+                except RuntimeError as exc:
+                    if not is_conflict(exc):
+                        raise
+            with locked_file(write_lock(self._folder, self._name)):
+                return self._tidy()
+
+    def _tidy(self) -> None:
+        self._build_missing()
+        self._table.optimize(cleanup_older_than=KEEP_OLD_FILES)
 
     def close(self) -> None:
         """Wait until tidying in the background has ended."""
@@ -84,7 +100,7 @@ class Tidying:
 
     def _run_quietly(self) -> None:
         try:
-            with lancedb_errors(self._place):
+            with lancedb_errors(f"{self._folder} ({self._name})"):
                 self.run()
         except IndexError_ as error:
             # Nothing is lost: the next writes start it again.

@@ -12,6 +12,7 @@ from typing import TypeVar
 import lancedb
 
 from embedding_pipeline.domain.entries import PictureEntries
+from embedding_pipeline.indexes.lancedb_errors import is_conflict
 from embedding_pipeline.indexes.lancedb_rows import any_of_sql, rows_of
 from embedding_pipeline.indexes.lancedb_state import locked_file
 
@@ -19,6 +20,11 @@ PICTURES_A_COMMIT = 500
 ATTEMPTS = 8
 
 Result = TypeVar("Result")
+
+
+def write_lock(folder: Path, name: str) -> Path:
+    """Path of the file that writers of a version lock in turn."""
+    return folder / f"{name}.lock"
 
 
 class Writer:
@@ -81,7 +87,7 @@ def _retried(change: Callable[[], Result]) -> Result:
         try:
             return change()
         except (OSError, RuntimeError) as exc:
-            if "conflict" not in str(exc).lower() or attempt == ATTEMPTS - 1:
+            if not is_conflict(exc) or attempt == ATTEMPTS - 1:
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))
     raise AssertionError("unreachable: the last attempt returns or raises")
