@@ -22,7 +22,7 @@ from minio_proxy.picture.orientation import Rgb, upright
 from minio_proxy.picture.pillow_open import mapped_errors
 from minio_proxy.picture.pillow_pixels import pillow_pixels
 
-__all__ = ["Limits", "Picture", "decode", "opencv_pixels"]
+__all__ = ["Limits", "Picture", "decode", "decode_layout", "opencv_pixels"]
 
 _FULL: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -60,12 +60,15 @@ def decode(data: bytes, limits: Limits) -> Picture:
     """
     header, layout = read_layout(data, limits)
     with mapped_errors():
-        rgb = upright(_stored_pixels(data, header, layout), header.orientation)
+        rgb = upright(decode_layout(data, header, layout), header.orientation)
     return Picture(rgb, (rgb.shape[1], rgb.shape[0]), header.format, header.taken_at)
 
 
-def _stored_pixels(data: bytes, header: Header, layout: Layout) -> Rgb:
-    """Decode with OpenCV what it decodes right; Pillow takes the rest and says what is wrong."""
+def decode_layout(data: bytes, header: Header, layout: Layout) -> Rgb:
+    """Decode as stored, not yet upright: OpenCV what it decodes right, Pillow the rest.
+
+    What OpenCV refuses goes to Pillow too, which says what is wrong with it.
+    """
     if layout.plain:
         rgb = opencv_pixels(data, _FULL)
         if rgb is not None:
