@@ -32,7 +32,7 @@ class RecordPart:
         collection: the collection it was put in; None for none.
         metadata: the user's own fields; None when none were given (keeps earlier ones).
         taken_at: time of exposure from EXIF, UTC where EXIF knows, else naive read as UTC.
-        added_at: when this part was written, UTC.
+        added_at: when this part was written, UTC; a naive time is read as UTC.
     """
 
     source: str
@@ -41,6 +41,12 @@ class RecordPart:
     metadata: Mapping[str, JsonValue] | None
     taken_at: datetime | None
     added_at: datetime
+
+    def __post_init__(self) -> None:
+        """Make times comparable: all of them are timezone-aware."""
+        object.__setattr__(self, "added_at", _aware(self.added_at))
+        if self.taken_at is not None:
+            object.__setattr__(self, "taken_at", _aware(self.taken_at))
 
     @property
     def part_id(self) -> str:
@@ -92,29 +98,57 @@ class PictureRecord:
         return cls(
             image_key=image_key,
             collections=tuple(sorted({p.collection for p in ordered if p.collection})),
-            sources=tuple(
-                sorted({(p.source, p.path) for p in ordered}, key=lambda s: (s[0], s[1] or ""))
-            ),
+            sources=tuple(sorted({(p.source, p.path) for p in ordered}, key=_source_order)),
             metadata=dict(given[-1]) if given else None,
             taken_at=min(taken) if taken else None,
             first_added_at=ordered[0].added_at if ordered else None,
         )
 
 
+class RecordFormatError(ValueError):
+    """A part written by another version of Boxseek.
+
+    Args:
+        expected: the format version that this Boxseek reads.
+        actual: the part's.
+    """
+
+    def __init__(self, expected: int, actual: object) -> None:
+        super().__init__(f"record format {actual!r}, expected {expected}")
+        self.expected = expected
+        self.actual = actual
+
+
 def part_from_json(body: bytes) -> RecordPart:
-    """Read a part back; a newer format raises ValueError naming it."""
+    """Read a part back.
+
+    Raises:
+        RecordFormatError: another format version wrote it.
+        ValueError: it is no part at all.
+    """
     fields = json.loads(body)
+    if not isinstance(fields, dict):
+        raise ValueError("a record part is a JSON object")
     if fields.get("format") != RECORD_FORMAT:
-        raise ValueError(f"record format {fields.get('format')!r}, expected {RECORD_FORMAT}")
-    return RecordPart(
-        source=fields["source"],
-        path=fields["path"],
-        collection=fields["collection"],
-        metadata=fields["metadata"],
-        taken_at=_time(fields["taken_at"]),
-        added_at=_time(fields["added_at"]) or datetime.now(UTC),
-    )
+        raise RecordFormatError(RECORD_FORMAT, fields.get("format"))
+    try:
+        return RecordPart(
+            source=fields["source"],
+            path=fields["path"],
+            collection=fields["collection"],
+            metadata=fields["metadata"],
+            taken_at=datetime.fromisoformat(fields["taken_at"]) if fields["taken_at"] else None,
+            added_at=datetime.fromisoformat(fields["added_at"]),
+        )
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"a record part lacks or misuses {error}") from error
 
 
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _aware(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _source_order(pair: tuple[str, str | None]) -> tuple[str, bool, str]:
+    """Order of (source, path), an unknown path first."""
+    source, path = pair
+    return source, path is not None, path or ""
