@@ -11,12 +11,13 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.source_items import (
+    Problem,
     SourceItem,
     State,
     path_bytes,
@@ -36,8 +37,10 @@ CREATE INDEX IF NOT EXISTS entries_by_key ON entries (image_key) WHERE image_key
 CREATE INDEX IF NOT EXISTS entries_by_state ON entries (state)
   WHERE state IN ('failed', 'rejected');
 CREATE TABLE IF NOT EXISTS todo (
-  path BLOB PRIMARY KEY, version TEXT NOT NULL, size_bytes INTEGER, metadata TEXT NOT NULL
+  path BLOB PRIMARY KEY, version TEXT NOT NULL, size_bytes INTEGER, metadata TEXT NOT NULL,
+  problem TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS gone (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _COLUMNS = (
@@ -147,49 +150,54 @@ class Ledger:
         with closing(self._connect()) as connection, connection:
             connection.executemany(_PUT, [_values(row) for row in rows])
 
-    def mark_gone(self, rows: Iterable[LedgerRow]) -> None:
-        """Note that the source no longer has these; what was a duplicate of one takes its place."""
+    def plan(self, steps: Iterable[SourceItem | LedgerRow]) -> None:
+        """Remember what a run has to do, in place of the plan before; all or nothing.
+
+        The plan lies on disk so that memory does not grow with the archive.
+
+        Args:
+            steps: items to work on, and rows that the source no longer has.
+        """
         with closing(self._connect()) as connection, connection:
-            for row in rows:
-                path = path_bytes(row.path)
-                if row.image_key is None or row.state not in {"indexed", "duplicate", "gone"}:
-                    connection.execute("DELETE FROM entries WHERE path = ?", [path])
-                    continue
-                connection.execute("UPDATE entries SET state = 'gone' WHERE path = ?", [path])
+            connection.execute("DELETE FROM todo")
+            connection.execute("DELETE FROM gone")
+            for step in steps:
+                if isinstance(step, SourceItem):
+                    connection.execute(
+                        "INSERT OR IGNORE INTO todo VALUES (?, ?, ?, ?, ?)", _todo(step)
+                    )
+                else:
+                    connection.execute(
+                        "INSERT OR IGNORE INTO gone VALUES (?)", [path_bytes(step.path)]
+                    )
+
+    def planned(self) -> Iterator[SourceItem]:
+        """Items to work on that plan remembered, by path."""
+        for values in self._paged("todo", "path, version, size_bytes, metadata, problem"):
+            yield _item(values)
+
+    def planned_gone(self) -> Iterator[LedgerRow]:
+        """Rows that plan found missing in the source, by path."""
+        for (path,) in self._paged("gone", "path"):
+            row = self.get(path_from_bytes(path))
+            if row is not None:
+                yield row
+
+    def mark_gone(self, row: LedgerRow) -> None:
+        """Note that the source no longer has it; a duplicate of it takes its place."""
+        path = path_bytes(row.path)
+        with closing(self._connect()) as connection, connection:
+            if row.image_key is None or row.state in {"failed", "rejected"}:
+                connection.execute("DELETE FROM entries WHERE path = ?", [path])
+                return
+            connection.execute("UPDATE entries SET state = 'gone' WHERE path = ?", [path])
+            if row.state == "indexed":
                 connection.execute(
                     "UPDATE entries SET state = 'indexed', duplicate_of = NULL WHERE path = ("
                     "SELECT path FROM entries WHERE image_key = ? AND state = 'duplicate' "
                     "AND duplicate_of = ? ORDER BY path LIMIT 1)",
                     [row.image_key, readable(row.path)],
                 )
-
-    def plan(self, items: Iterable[SourceItem]) -> int:
-        """Remember what a run has to do, in place of the plan before; returns how many.
-
-        The plan lies on disk so that memory does not grow with the archive.
-        """
-        with closing(self._connect()) as connection, connection:
-            connection.execute("DELETE FROM todo")
-            connection.executemany(
-                "INSERT OR IGNORE INTO todo VALUES (?, ?, ?, ?)",
-                (
-                    (path_bytes(i.path), i.version, i.size_bytes, metadata_text(i.metadata))
-                    for i in items
-                ),
-            )
-            return int(connection.execute("SELECT count(*) FROM todo").fetchone()[0])
-
-    def planned(self) -> Iterator[SourceItem]:
-        """What plan remembered, by path."""
-        for path, version, size_bytes, metadata in self._paged(
-            "todo", "path, version, size_bytes, metadata"
-        ):
-            yield SourceItem(
-                path_from_bytes(path),
-                version,
-                size_bytes,
-                json.loads(metadata) if metadata else None,
-            )
 
     def forget(self, paths: Iterable[str]) -> None:
         """Remove rows; unknown paths are no error."""
@@ -241,8 +249,27 @@ def metadata_text(metadata: Mapping[str, Any] | None) -> str:
     return json.dumps(metadata, sort_keys=True) if metadata is not None else ""
 
 
+def _todo(item: SourceItem) -> tuple[object, ...]:
+    problem = json.dumps(asdict(item.problem)) if item.problem else ""
+    metadata = metadata_text(item.metadata)
+    return (path_bytes(item.path), item.version, item.size_bytes, metadata, problem)
+
+
+def _item(values: tuple[Any, ...]) -> SourceItem:
+    path, version, size_bytes, metadata, problem = values
+    return SourceItem(
+        path_from_bytes(path),
+        version,
+        size_bytes,
+        json.loads(metadata) if metadata else None,
+        Problem(**json.loads(problem)) if problem else None,
+    )
+
+
 def _row(values: tuple[Any, ...]) -> LedgerRow:
-    return LedgerRow(path_from_bytes(values[0]), *values[1:10], retryable=bool(values[10]))
+    named = dict(zip(_COLUMNS.split(", "), values, strict=True))
+    named |= {"path": path_from_bytes(values[0]), "retryable": bool(values[-1])}
+    return LedgerRow(**named)
 
 
 def _values(row: LedgerRow) -> tuple[object, ...]:

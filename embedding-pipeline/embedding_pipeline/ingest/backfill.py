@@ -1,0 +1,303 @@
+"""Bringing a whole source in: list, compare, read, run the models, write.
+
+Reading, model work and writing overlap. Whatever happens, killing included, the next run
+works off the difference that is left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from embedding_pipeline.errors import IngestError
+from embedding_pipeline.ingest.bulk_size import BulkSize
+from embedding_pipeline.ingest.ledger import Ledger, LedgerRow, metadata_text
+from embedding_pipeline.ingest.library import Models, result_problem
+from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.result_spool import ResultSpool
+from embedding_pipeline.ingest.shelving import Incoming, Shelf, Shelved
+from embedding_pipeline.ingest.source_items import (
+    Problem,
+    Source,
+    SourceItem,
+    SourceProblem,
+    State,
+    readable,
+)
+from embedding_pipeline.ingest.stages import in_background, read_ahead
+from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
+from minio_proxy.records import RecordPart
+
+READ_THREADS = 4
+HELD_BYTES = 128 * 1024 * 1024
+"""Most bytes of files that are read ahead, and again that wait to be written."""
+BULK_PICTURES = 512
+BULK_WAIT_S = 2.0
+UNAVAILABLE_TRIES = 6
+UNAVAILABLE_WAIT_S = 0.5
+STOP_CODES = frozenset({"store_full", "index_full", "store_denied", "index_denied"})
+WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An item on its way: read, perhaps run through the models, or failed on the way.
+
+    Args:
+        item: what the source listed; its version is that of the bytes read.
+        data: the bytes; empty with a problem.
+        image_key: SHA-256 of the bytes; None when they were not read.
+        result: what the models made of it; None when the index has it already.
+        problem: why it goes no further.
+    """
+
+    item: SourceItem
+    data: bytes = field(default=b"", repr=False)
+    image_key: str | None = None
+    result: PictureResult | None = None
+    problem: Problem | None = None
+
+
+class Backfill:
+    """The work of one run, after the plan is made.
+
+    Args:
+        source: where items are read.
+        ledger: where their states are kept.
+        spool: where results of model work wait for the index.
+        shelf: where pictures are written.
+        models: runs the pipeline; may be called from several threads.
+        progress: counts for displays.
+        collection: to put pictures in; None for none.
+        batch_pictures: pictures in one batch of model work.
+        stop: set by whoever wants the run to end after the batch in flight.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        ledger: Ledger,
+        spool: ResultSpool,
+        shelf: Shelf,
+        models: Models,
+        progress: Progress,
+        collection: str | None,
+        batch_pictures: int,
+        stop: threading.Event,
+    ) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._spool = spool
+        self._shelf = shelf
+        self._models = models
+        self._progress = progress
+        self._collection = collection
+        self._batch_pictures = batch_pictures
+        self._stop = stop
+
+    def work_off(self) -> None:
+        """Bring every planned item into its state, or as many as there are until stop is set.
+
+        Raises:
+            IngestError: the store or index is full, refuses or stays away; what is done is
+                kept and what is not is left for the next run.
+        """
+        bulk = BulkSize(self._batch_pictures, BULK_PICTURES)
+        waiting: list[Loaded] = []
+        since = time.monotonic()
+        with in_background(self._modelled(self._batches(self._read()))) as batches:
+            for batch in batches:
+                waiting += batch
+                late = time.monotonic() - since > BULK_WAIT_S
+                heavy = sum(len(one.data) for one in waiting) > HELD_BYTES
+                if late or heavy or len(waiting) >= bulk.size:
+                    began = time.monotonic()
+                    self._write(waiting)
+                    bulk.measured(len(waiting), time.monotonic() - began)
+                    waiting, since = [], time.monotonic()
+        self._write(waiting)
+
+    def _read(self) -> Iterator[Loaded]:
+        def planned() -> Iterator[SourceItem]:
+            for item in self._ledger.planned():
+                if self._stop.is_set():
+                    return
+                yield item
+
+        return read_ahead(
+            planned(),
+            self._load,
+            threads=READ_THREADS,
+            weight=lambda item: item.size_bytes or 0,
+            budget=HELD_BYTES,
+        )
+
+    def _load(self, item: SourceItem) -> Loaded:
+        if item.problem is not None:
+            return Loaded(item, problem=item.problem)
+        try:
+            with self._progress.busy("read"):
+                loaded = self._source.load(item)
+                key = hashlib.sha256(loaded.data).hexdigest()
+        except SourceProblem as exc:
+            return Loaded(item, problem=exc.problem)
+        seen = SourceItem(item.path, loaded.version, len(loaded.data), item.metadata)
+        return Loaded(seen, loaded.data, key)
+
+    def _batches(self, loaded: Iterator[Loaded]) -> Iterator[list[Loaded]]:
+        batch: list[Loaded] = []
+        for one in loaded:
+            batch.append(one)
+            if len(batch) == self._batch_pictures:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _modelled(self, batches: Iterator[list[Loaded]]) -> Iterator[list[Loaded]]:
+        """Run the models on what the index does not have; runs in its own thread."""
+        for batch in batches:
+            if self._stop.is_set():
+                return
+            with self._progress.busy("models"):
+                modelled = self._with_results(batch)
+            yield modelled
+
+    def _with_results(self, batch: Sequence[Loaded]) -> list[Loaded]:
+        results = self._results({one.image_key: one.data for one in batch if one.image_key})
+        return [_joined(one, results.get(one.image_key or "")) for one in batch]
+
+    def _results(self, data: dict[str, bytes]) -> dict[str, PictureResult]:
+        """Results by key: kept ones, and fresh ones of what the index does not have."""
+        kept = {key: self._spool.get(key) for key in data}
+        results = {key: result for key, result in kept.items() if result is not None}
+        missing = [
+            key for key in data if key not in results and self._shelf.objects_of(key) is None
+        ]
+        if missing:
+            tasks = [PictureTask(data[key], key=key) for key in missing]
+            fresh = dict(zip(missing, self._models(tasks), strict=True))
+            self._spool.put(fresh)
+            results |= fresh
+        return results
+
+    def _write(self, batch: Sequence[Loaded]) -> None:
+        """Write one bulk and note every item's state."""
+        if not batch:
+            return
+        with self._progress.busy("write"):
+            fit = [one for one in batch if one.problem is None]
+            shelved = dict(zip((one.item.path for one in fit), self._shelve(fit), strict=True))
+            rows = self._rows(batch, shelved)
+            self._ledger.write(rows)
+            self._spool.drop(one.image_key for one in batch if one.image_key)
+        for row in rows:
+            if row.state != "gone":
+                self._progress.finished(row.state, row.objects if row.state == "indexed" else 0)
+
+    def _rows(self, batch: Sequence[Loaded], shelved: dict[str, Shelved]) -> list[LedgerRow]:
+        rows: list[LedgerRow] = []
+        first_of: dict[str, str] = {}
+        for one in batch:
+            row = self._row(one, shelved.get(one.item.path), first_of)
+            if row.state == "indexed" and row.image_key:
+                first_of[row.image_key] = one.item.path
+            rows.append(row)
+        return rows
+
+    def _shelve(self, fit: Sequence[Loaded]) -> list[Shelved]:
+        """Write pictures; waits for a store or index that is away, ends the run if it stays."""
+        shelved = self._shelf.write([self._incoming(one) for one in fit])
+        for attempt in range(UNAVAILABLE_TRIES):
+            again = [n for n, one in enumerate(shelved) if _is_open(one)]
+            if not again:
+                break
+            if any(shelved[n].problem for n in again):
+                self._stop.wait(UNAVAILABLE_WAIT_S * 2**attempt)
+            redo = [self._incoming(self._freshly_modelled(fit[n], shelved[n])) for n in again]
+            for position, done in zip(again, self._shelf.write(redo), strict=True):
+                shelved[position] = done
+        _check_possible(shelved)
+        return shelved
+
+    def _freshly_modelled(self, one: Loaded, shelved: Shelved) -> Loaded:
+        """Model work for a picture that was in the index when looked at and then deleted."""
+        if not shelved.needs_models or one.image_key is None:
+            return one
+        return self._with_results([one])[0]
+
+    def _incoming(self, one: Loaded) -> Incoming:
+        part = RecordPart(
+            source=self._source.name,
+            path=readable(one.item.path),
+            collection=self._collection,
+            metadata=one.item.metadata,
+            taken_at=None,
+            added_at=datetime.now(UTC),
+        )
+        return Incoming(one.image_key or "", one.data, part, one.result)
+
+    def _row(self, one: Loaded, shelved: Shelved | None, first_of: dict[str, str]) -> LedgerRow:
+        row = LedgerRow(
+            path=one.item.path,
+            version=one.item.version,
+            metadata=metadata_text(one.item.metadata),
+            state="indexed",
+            image_key=one.image_key,
+        )
+        problem = one.problem or (shelved.problem if shelved else None)
+        if problem is not None:
+            return replace(
+                row,
+                state=problem.state,
+                stage=problem.stage,
+                reason=problem.reason,
+                code=problem.code,
+                retryable=problem.retryable,
+            )
+        if shelved is None or one.image_key is None:
+            raise IngestError(f"{readable(one.item.path)} was neither written nor refused")
+        other = self._same_as(one.item.path, one.image_key, shelved, first_of)
+        state: State = "indexed" if other is None else "duplicate"
+        return replace(row, state=state, objects=shelved.objects, duplicate_of=other)
+
+    def _same_as(
+        self, path: str, image_key: str, shelved: Shelved, first_of: dict[str, str]
+    ) -> str | None:
+        """What a picture is a duplicate of: another path, ``stored``, or nothing."""
+        before = self._ledger.get(path)
+        if before and before.image_key == image_key and before.state == "indexed":
+            return None
+        other = first_of.get(image_key) or self._ledger.first_with_key(image_key, other_than=path)
+        if other is not None:
+            return readable(other)
+        sources = shelved.record.sources if shelved.record else ()
+        brought_elsewhere = any(name != self._source.name for name, _ in sources)
+        return "stored" if shelved.stored_before and brought_elsewhere else None
+
+
+def _joined(one: Loaded, result: PictureResult | None) -> Loaded:
+    """An item with its result; a failed result is the item's problem."""
+    if result is None:
+        return one
+    return replace(one, result=result, problem=one.problem or result_problem(result))
+
+
+def _is_open(one: Shelved) -> bool:
+    return one.needs_models or (one.problem is not None and one.problem.code in WAIT_CODES)
+
+
+def _check_possible(shelved: Sequence[Shelved]) -> None:
+    """End the run where going on could only fail the same way for every picture."""
+    for one in shelved:
+        if one.problem is not None and one.problem.code in STOP_CODES | WAIT_CODES:
+            raise IngestError(
+                f"{one.problem.reason} The run stops here; everything acknowledged before is "
+                "kept. Mend it and run the same command again, it goes on where it stopped.",
+                code=one.problem.code,
+            )
