@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from minio_proxy.access import DecodeLimiter, Guard, KeyFile
 from minio_proxy.originals import Originals
-from minio_proxy.picture.limits import Limits
+from minio_proxy.picture.header import Limits
 from minio_proxy.ports import ObjectStore
 from minio_proxy.settings import ProxySettings
 from minio_proxy.stores.folder import FolderStore
 from minio_proxy.stores.s3 import S3Store
 from minio_proxy.thumbnails import ThumbnailService
+
+THUMBNAIL_THREADS = 24  # cached ones are read beside those that wait for a decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class ProxyServices:
         originals: pictures and their records in the store.
         thumbnails: thumbnails and crops, cached in the store.
         guard: who may; shared with the search API of the same process.
-        decodes: the limit on simultaneous decodes.
+        decodes: how many requests may be busy with thumbnails; the decodes among them are
+            limited further inside ``thumbnails``.
     """
 
     settings: ProxySettings
@@ -57,14 +59,15 @@ def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
     keys.rotate_if_old()
     store = build_store(settings)
     limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    originals = Originals(store, limits)
     try:
         yield ProxyServices(
             settings=settings,
             store=store,
-            originals=Originals(store, limits),
-            thumbnails=ThumbnailService(store, limits, jpeg_quality=settings.jpeg_quality),
+            originals=originals,
+            thumbnails=ThumbnailService.from_settings(store, originals, settings),
             guard=Guard(settings, keys),
-            decodes=DecodeLimiter(settings.max_concurrent_decodes),
+            decodes=DecodeLimiter(THUMBNAIL_THREADS),
         )
     finally:
         store.close()

@@ -50,7 +50,7 @@ class Guard:
         self.hosts = HostRules(
             settings.host, split_list(settings.allowed_hosts), split_list(settings.cors_origins)
         )
-        self._token_ttl_s = settings.token_ttl_s
+        self.token_ttl_s = settings.token_ttl_s
         self._link_ttl_s = settings.link_ttl_s
         self._public_url = settings.proxy_public_url.rstrip("/")
         self._clock = clock
@@ -119,7 +119,7 @@ class Guard:
         caller = self.identify(key if key.startswith(KEY_PREFIX) else KEY_PREFIX, client)
         if caller is None:
             raise NotAuthenticated("An API key or login is needed.")
-        session = Session(caller.caller_id, caller.scope, int(self._clock()) + self._token_ttl_s)
+        session = Session(caller.caller_id, caller.scope, int(self._clock()) + self.token_ttl_s)
         return make_token(self._ring(), session), session
 
     def sign(self, path: str, box: Sequence[float] | None = None) -> str:

@@ -46,6 +46,7 @@ PROXY_ERRORS: ErrorTable = {
     errors.UnsupportedFormat: 415,
     errors.PictureTooLarge: 413,
     errors.PictureError: 422,
+    errors.VariantError: 422,
     errors.ObjectNotFound: 404,
     errors.InvalidKey: 404,
     errors.StoreFull: 507,
@@ -75,7 +76,6 @@ _OWN_WORDS: Mapping[type[Exception], str] = {
     errors.SettingsError: "A setting cannot work; the log says more.",
     errors.ProxyError: "The service failed; the log says more.",
 }
-_SPOKEN = (errors.ObjectNotFound, errors.InvalidKey, errors.PictureError, errors.AccessError)
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _MAX_VALIDATION_ERRORS = 10
 
@@ -115,10 +115,8 @@ def answer(error: Exception, table: ErrorTable = PROXY_ERRORS) -> JSONResponse:
 
 
 def _message(error: Exception, status: int) -> str:
-    if isinstance(error, _SPOKEN) or not isinstance(error, errors.ProxyError):
+    if status < HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, errors.ProxyError):
         return str(getattr(error, "message", error))
-    if status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return error.message
     return next(_OWN_WORDS[kind] for kind in type(error).__mro__ if kind in _OWN_WORDS)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minio_proxy.api.errors import ErrorTable, answer, error_response
@@ -18,9 +19,14 @@ from minio_proxy.errors import ProxyError
 log = structlog.get_logger("boxseek.request")
 
 CLIENT_LEFT = 499  # nginx's number for it: no answer was wanted any more
+BROKEN_OFF = 599  # in the log only: an answer that began and could not be finished
 NO_ROUTE = "none"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class AnswerBrokenOff(Exception):
+    """Tells the server to cut the connection; what happened is in the log already."""
 
 
 class RequestMiddleware:
@@ -69,20 +75,19 @@ class RequestMiddleware:
     async def _run(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         try:
             await self.app(scope, receive, reply.send)
-        except ProxyError as exc:
-            if reply.status:
-                raise  # too late for an answer: the connection is cut, so the client notices
-            await answer(exc, self._table)(scope, receive, reply.send)
-        except Exception:
-            log.exception("unexpected_error")
-            if reply.status:
-                raise
-            message = "The service failed; the log says more."
-            failed = error_response(500, "internal_error", message)
-            await failed(scope, receive, reply.send)
+        except Exception as exc:
+            known = isinstance(exc, ProxyError)
+            if not known or reply.status:
+                log.exception("unexpected_error")
+            if reply.status:  # too late for an answer: cut off, so that the client notices
+                reply.status = BROKEN_OFF
+                raise AnswerBrokenOff from exc
+            response = answer(exc, self._table) if known else _internal_error()
+            await response(scope, receive, reply.send)
 
     def _finish(self, scope: Scope, reply: _Reply, seconds: float) -> None:
-        status = reply.status if reply.complete else CLIENT_LEFT
+        left = not reply.complete and reply.status != BROKEN_OFF
+        status = CLIENT_LEFT if left else reply.status
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", NO_ROUTE)
         self._metrics.finished(
@@ -98,6 +103,10 @@ class RequestMiddleware:
             bytes=reply.sent_bytes,
             caller=caller.caller_id if caller else None,
         )
+
+
+def _internal_error() -> JSONResponse:
+    return error_response(500, "internal_error", "The service failed; the log says more.")
 
 
 class _Reply:

@@ -1,0 +1,66 @@
+"""Leaves the bytes of originals to the store itself or to nginx in front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+from urllib.parse import quote
+
+from fastapi import Response
+from fastapi.responses import RedirectResponse
+
+from minio_proxy.bootstrap import ProxyServices
+from minio_proxy.errors import SettingsError
+from minio_proxy.originals import original_key
+
+ADDRESS_S = 15 * 60  # life of a presigned address
+REUSED_S = 5 * 60  # a client may use its redirect again that long
+
+
+@runtime_checkable
+class Presigner(Protocol):
+    """A store that can give out addresses of its own."""
+
+    def presigned_url(self, key: str, expires_s: int) -> str:
+        """Make an address under which anyone can GET an object for a while."""
+        ...
+
+
+class Offload:
+    """What BOXSEEK_OFFLOAD asks for.
+
+    A redirect asks the store nothing, so that it costs as little as can be: for a picture
+    that is not there, the store itself answers 404.
+
+    Args:
+        services: the store and settings.
+
+    Raises:
+        SettingsError: ``redirect`` with a store that has no addresses.
+    """
+
+    def __init__(self, services: ProxyServices) -> None:
+        mode = services.settings.offload
+        self.redirects = mode == "redirect"
+        self.accelerates = mode == "accel"
+        self._prefix = "/" + services.settings.accel_prefix.strip("/") + "/"
+        store = services.store
+        self._presigner = store if isinstance(store, Presigner) else None
+        if self.redirects and self._presigner is None:
+            raise SettingsError(
+                "BOXSEEK_OFFLOAD=redirect needs BOXSEEK_STORE=s3.", setting="BOXSEEK_OFFLOAD"
+            )
+
+    def redirect(self, image_key: str) -> Response:
+        """Send the client to the store; signing is arithmetic and asks the store nothing."""
+        presigner = self._presigner
+        if presigner is None:
+            raise SettingsError("The store has no addresses.", setting="BOXSEEK_OFFLOAD")
+        url = presigner.presigned_url(original_key(image_key), ADDRESS_S)
+        return RedirectResponse(url, headers={"Cache-Control": f"private, max-age={REUSED_S}"})
+
+    def accelerate(self, image_key: str, headers: Mapping[str, str]) -> Response:
+        """Let nginx send the file; it also does the ranges."""
+        kept = {name: value for name, value in headers.items() if name != "Accept-Ranges"}
+        internal = self._prefix + quote(original_key(image_key))
+        return Response(headers={**kept, "X-Accel-Redirect": internal})

@@ -1,0 +1,120 @@
+"""The HTTP server around an application: uvicorn, with patience that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADERS_S = 10.0
+STALLED_S = 60.0
+LINGER_S = 30.0
+SHUTDOWN_S = 30
+MAX_HEADER_BYTES = 16 * 1024
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 that waits for slow clients, but not for ever.
+
+    Headers must be complete within ``HEADERS_S`` of their first byte; an answer of which
+    nothing is taken for ``STALLED_S`` is given up; a body that goes on after its answer was
+    sent is read away for ``LINGER_S``, so that the client gets to see the answer. Bodies on
+    their way in are watched by BodyLimitMiddleware.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start waiting for headers."""
+        super().connection_made(transport)
+        self._wait(HEADERS_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Keep waiting while headers are incomplete, stop once they are."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._timer is None:
+            self._wait(HEADERS_S)
+
+    def on_response_complete(self) -> None:
+        """Read away what still comes of the body, for a while."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self._wait(LINGER_S)
+
+    def pause_writing(self) -> None:
+        """Start waiting for the client to take what was sent."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop waiting: the client took something."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop the timers."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
+        """Answer what is no HTTP, or has too long headers, in the one error shape."""
+        error = sys.exc_info()[1]
+        status = getattr(error, "error_status_hint", 400)
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()  # in the midst of an answer: nothing else can be said
+            return
+        code, text = (
+            ("headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES} bytes.")
+            if status == 431  # noqa: PLR2004 - Request Header Fields Too Large
+            else ("malformed_request", "This is not a valid HTTP request.")
+        )
+        body = json.dumps({"code": code, "message": text, "details": {}}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        head = h11.Response(status_code=status, headers=headers)
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def _wait(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
+    """Make the server of an application; ``run()`` serves until SIGINT or SIGTERM.
+
+    At the end, downloads that are under way have 30 seconds to finish.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=PatientProtocol,
+        ws="none",
+        loop="asyncio",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+    )
+    return uvicorn.Server(config)
