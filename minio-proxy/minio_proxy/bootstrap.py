@@ -12,7 +12,6 @@ from minio_proxy.picture.header import Limits
 from minio_proxy.ports import ObjectStore
 from minio_proxy.settings import ProxySettings
 from minio_proxy.stores.folder import FolderStore
-from minio_proxy.stores.s3 import S3Store
 from minio_proxy.thumbnails import ThumbnailService
 
 THUMBNAIL_THREADS = 24  # cached ones are read beside those that wait for a decode
@@ -24,6 +23,7 @@ class ProxyServices:
 
     Args:
         settings: what the service was started with.
+        limits: of a picture's bytes and pixels.
         store: bytes under keys.
         originals: pictures and their records in the store.
         thumbnails: thumbnails and crops, cached in the store.
@@ -33,6 +33,7 @@ class ProxyServices:
     """
 
     settings: ProxySettings
+    limits: Limits
     store: ObjectStore
     originals: Originals
     thumbnails: ThumbnailService
@@ -49,6 +50,8 @@ def build_store(settings: ProxySettings) -> ObjectStore:
     """Build the store that BOXSEEK_STORE names; the caller closes it."""
     if settings.store == "folder":
         return FolderStore(settings.data_dir / "store")
+    from minio_proxy.stores.s3 import S3Store  # noqa: PLC0415 - its client loads slowly
+
     return S3Store(settings)
 
 
@@ -63,6 +66,7 @@ def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
     try:
         yield ProxyServices(
             settings=settings,
+            limits=limits,
             store=store,
             originals=originals,
             thumbnails=ThumbnailService.from_settings(store, originals, settings),

@@ -7,7 +7,7 @@ import sys
 from minio_proxy.access import ApiKey, Scope, check_listen
 from minio_proxy.api.app import create_app
 from minio_proxy.api.logs import configure_logging
-from minio_proxy.api.server import build_server
+from minio_proxy.api.server import build_server, run_server
 from minio_proxy.bootstrap import build_services, key_file
 from minio_proxy.errors import ProxyError
 from minio_proxy.settings import ProxySettings
@@ -24,7 +24,7 @@ def serve_proxy(settings: ProxySettings) -> None:
     check_listen(settings, key_file(settings))
     with build_services(settings) as services:
         app = create_app(services)
-        build_server(app, host=settings.host, port=settings.proxy_port).run()
+        run_server(build_server(app, host=settings.host, port=settings.proxy_port))
 
 
 def add_key(settings: ProxySettings, name: str, scope: Scope) -> tuple[ApiKey, str]:

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from minio_proxy import errors
 
@@ -162,13 +163,23 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     return error_response(422, "invalid_request", message, {"problems": problems})
 
 
-def _http_error(_: Request, error: Exception) -> JSONResponse:
+def _http_error(request: Request, error: Exception) -> JSONResponse:
     """Give the framework's 404, 405 and the like the one shape."""
     if not isinstance(error, HTTPException):
         return error_response(500, "internal_error", "The service failed; the log says more.")
     status = error.status_code
     code = _HTTP_CODES.get(status, "invalid_request" if status < 500 else "internal_error")  # noqa: PLR2004
-    return error_response(status, code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed_methods(request)
+    return error_response(status, code, str(error.detail), headers=headers)
+
+
+def _allowed_methods(request: Request) -> str:
+    """List the methods of every route of this address; the framework names those of one."""
+    routes = [route for route in request.app.routes if hasattr(route, "methods")]
+    fitting = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
 
 
 def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -21,6 +21,7 @@ log = structlog.get_logger("boxseek.request")
 CLIENT_LEFT = 499  # nginx's number for it: no answer was wanted any more
 BROKEN_OFF = 599  # in the log only: an answer that began and could not be finished
 NO_ROUTE = "none"
+MAX_HEAD_BYTES = 16 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -74,6 +75,9 @@ class RequestMiddleware:
 
     async def _run(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         try:
+            if _head_bytes(scope) > MAX_HEAD_BYTES:
+                await _head_too_large()(scope, receive, reply.send)
+                return
             await self.app(scope, receive, reply.send)
         except Exception as exc:
             known = isinstance(exc, ProxyError)
@@ -103,6 +107,17 @@ class RequestMiddleware:
             bytes=reply.sent_bytes,
             caller=caller.caller_id if caller else None,
         )
+
+
+def _head_bytes(scope: Scope) -> int:
+    """Size of address and headers; the server's own limit does not see what comes at once."""
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    return headers + len(scope.get("raw_path", b"")) + len(scope["query_string"])
+
+
+def _head_too_large() -> JSONResponse:
+    message = f"Address and headers are larger than {MAX_HEAD_BYTES} bytes."
+    return error_response(431, "headers_too_large", message, {"limit": MAX_HEAD_BYTES})
 
 
 def _internal_error() -> JSONResponse:

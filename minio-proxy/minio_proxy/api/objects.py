@@ -17,6 +17,7 @@ from minio_proxy.api.state import Serving
 from minio_proxy.api.uploads import Upload, received
 from minio_proxy.errors import ObjectNotFound
 from minio_proxy.originals import Added
+from minio_proxy.picture.decode import decode
 from minio_proxy.records import RecordPart
 
 IMAGE_KEY = r"^[0-9a-f]{64}$"
@@ -141,6 +142,7 @@ def _add_changing(router: APIRouter, serving: Serving) -> None:
     async def add_object(request: Request, response: Response) -> Stored:
         """Store a picture; when this answers, no power loss undoes it."""
         async with received(request) as upload:
+            await run_sync(lambda: _check(serving, upload), limiter=serving.threads.checks)
             added = await run_sync(lambda: _add(serving, upload), limiter=serving.threads.uploads)
         response.status_code = 200 if added.duplicate else 201
         return Stored(
@@ -160,6 +162,13 @@ def _add_changing(router: APIRouter, serving: Serving) -> None:
     async def delete_object(key: ImageKey) -> None:
         """Remove an original with its record, thumbnails and crops."""
         await run_sync(lambda: _delete(serving, key), limiter=serving.threads.lookups)
+
+
+def _check(serving: Serving, upload: Upload) -> None:
+    """Decode the picture once: what nobody can look at is refused here, as on every path."""
+    limits = serving.services.limits
+    decode(upload.file.read(limits.max_bytes + 1), limits)
+    upload.file.seek(0)
 
 
 def _add(serving: Serving, upload: Upload) -> Added:

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from minio_proxy.bootstrap import ProxyServices
 from minio_proxy.errors import SettingsError
-from minio_proxy.originals import original_key
+from minio_proxy.originals.addresses import original_address
 
 ADDRESS_S = 15 * 60  # life of a presigned address
 REUSED_S = 5 * 60  # a client may use its redirect again that long
@@ -56,11 +56,11 @@ class Offload:
         presigner = self._presigner
         if presigner is None:
             raise SettingsError("The store has no addresses.", setting="BOXSEEK_OFFLOAD")
-        url = presigner.presigned_url(original_key(image_key), ADDRESS_S)
+        url = presigner.presigned_url(original_address(image_key), ADDRESS_S)
         return RedirectResponse(url, headers={"Cache-Control": f"private, max-age={REUSED_S}"})
 
     def accelerate(self, image_key: str, headers: Mapping[str, str]) -> Response:
         """Let nginx send the file; it also does the ranges."""
         kept = {name: value for name, value in headers.items() if name != "Accept-Ranges"}
-        internal = self._prefix + quote(original_key(image_key))
+        internal = self._prefix + quote(original_address(image_key))
         return Response(headers={**kept, "X-Accel-Redirect": internal})

@@ -104,11 +104,8 @@ def _streamed(
     return ObjectResponse(
         lambda: serving.services.originals.open(original.key, offset=offset, length=length),
         status_code=206 if wanted else 200,
-        headers={
-            **headers,
-            "Content-Length": str(length),
-            **({"Content-Range": wanted.content_range} if wanted else {}),
-        },
+        length=length,
+        headers={**headers, **({"Content-Range": wanted.content_range} if wanted else {})},
         limiter=serving.threads.reads,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 
 import h11
@@ -100,10 +101,7 @@ class PatientProtocol(H11Protocol):
 
 
 def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
-    """Make the server of an application; ``run()`` serves until SIGINT or SIGTERM.
-
-    At the end, downloads that are under way have 30 seconds to finish.
-    """
+    """Make the server of an application; at its end, downloads have 30 seconds to finish."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -118,3 +116,20 @@ def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     return uvicorn.Server(config)
+
+
+def run_server(server: uvicorn.Server) -> None:
+    """Serve until SIGINT or SIGTERM, then return, so that the caller can close what it opened.
+
+    uvicorn alone would raise the signal again and end the process in the midst of that.
+    """
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

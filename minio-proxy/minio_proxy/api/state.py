@@ -12,6 +12,7 @@ from minio_proxy.api.metrics import Metrics
 from minio_proxy.bootstrap import THUMBNAIL_THREADS, ProxyServices
 
 MAX_KNOWN_TYPES = 50_000
+CHECK_THREADS = 3  # each may hold a decoded picture of BOXSEEK_MAX_PIXELS
 
 
 def _threads(count: int) -> anyio.CapacityLimiter:
@@ -24,12 +25,14 @@ class Threads:
 
     Args:
         reads: looking up and streaming.
+        checks: decoding uploads once, to see that they are pictures.
         uploads: writing originals durably.
         lookups: records, lists, deletes.
         thumbnails: reading and making thumbnails and crops.
     """
 
     reads: anyio.CapacityLimiter = field(default_factory=lambda: _threads(32))
+    checks: anyio.CapacityLimiter = field(default_factory=lambda: _threads(CHECK_THREADS))
     uploads: anyio.CapacityLimiter = field(default_factory=lambda: _threads(8))
     lookups: anyio.CapacityLimiter = field(default_factory=lambda: _threads(16))
     thumbnails: anyio.CapacityLimiter = field(default_factory=lambda: _threads(THUMBNAIL_THREADS))

@@ -28,7 +28,8 @@ class ObjectResponse(Response):
         open_chunks: opens the object; called in a thread, for GET only. What it raises
             becomes the answer, as nothing was sent yet.
         status_code: 200 or 206.
-        headers: of the answer, Content-Length among them.
+        length: bytes of the body.
+        headers: of the answer.
         limiter: threads that may read at once.
     """
 
@@ -37,6 +38,7 @@ class ObjectResponse(Response):
         open_chunks: Callable[[], Chunks],
         *,
         status_code: int,
+        length: int,
         headers: Mapping[str, str],
         limiter: anyio.CapacityLimiter,
     ) -> None:
@@ -45,7 +47,8 @@ class ObjectResponse(Response):
         self.body = b""
         self._open = open_chunks
         self._limiter = limiter
-        self.init_headers(headers)
+        self._length = length
+        self.init_headers({**headers, "Content-Length": str(length)})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the head, then the body unless only the head was asked for."""
@@ -74,17 +77,18 @@ class ObjectResponse(Response):
         self, chunks: Chunks, send: Send, client_left: asyncio.Future[None]
     ) -> None:
         pieces = await self._read(chunks)
+        missing = self._length
         while pieces and not client_left.done():
             ahead = asyncio.ensure_future(self._read(chunks))
             try:
                 for piece in pieces:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    missing -= len(piece)
+                    more = missing > 0
+                    await send({"type": "http.response.body", "body": piece, "more_body": more})
             finally:
                 with anyio.CancelScope(shield=True):
                     await asyncio.wait([ahead])  # nobody may close what a thread is reading
             pieces = ahead.result()
-        if not client_left.done():
-            await send({"type": "http.response.body", "body": b""})
 
     async def _read(self, chunks: Chunks) -> list[bytes]:
         return await run_sync(lambda: list(islice(chunks, CHUNKS_PER_READ)), limiter=self._limiter)
