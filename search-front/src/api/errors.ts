@@ -1,0 +1,37 @@
+/** What went wrong with a request, in the API's one shape. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly retryAfterS: number | null = null,
+  ) {
+    super(message);
+  }
+}
+
+export const OFFLINE = "offline";
+export const TIMEOUT = "timeout";
+export const UNREADABLE = "unreadable_answer";
+
+/** True for a request that was given up because a newer one took its place. */
+export function isAborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** Read the error that an answer carries; a foreign body still becomes an ApiError. */
+export function errorFromBody(status: number, body: string, retryAfter: string | null): ApiError {
+  const seconds = Number(retryAfter);
+  const wait = retryAfter !== null && Number.isFinite(seconds) ? seconds : null;
+  try {
+    const fields = JSON.parse(body) as { code?: unknown; message?: unknown };
+    if (typeof fields.code === "string" && typeof fields.message === "string") {
+      return new ApiError(status, fields.code, fields.message, wait);
+    }
+  } catch {
+    // Not JSON: a proxy in between answered; its text is no help to the reader.
+  }
+  return new ApiError(status, UNREADABLE, "", wait);
+}

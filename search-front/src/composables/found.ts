@@ -1,0 +1,58 @@
+/** What a search has found so far, and how pages and score floors change it. */
+import type { FoundObject, Hit, SearchAnswer, Searched } from "../api/types";
+import type { Size } from "../geometry/boxes";
+
+export interface Found {
+  size: Size;
+  objects: FoundObject[];
+  searched: Searched;
+  hits: Hit[];
+  facets: Record<string, number>;
+  queryId: string | null;
+  nextCursor: string | null;
+}
+
+/** The first page of an answer. */
+export function foundFrom(answer: SearchAnswer): Found {
+  const { query } = answer;
+  return {
+    size: { width: query.width, height: query.height },
+    objects: query.objects,
+    searched: query.searched,
+    hits: answer.hits,
+    facets: answer.facets,
+    queryId: answer.query_id,
+    nextCursor: answer.next_cursor,
+  };
+}
+
+/** Append a page; a picture that is already there is not shown twice. */
+export function withPage(found: Found, answer: SearchAnswer): Found {
+  const known = new Set(found.hits.map((hit) => hit.image_key));
+  const fresh = answer.hits.filter((hit) => !known.has(hit.image_key));
+  return { ...found, hits: [...found.hits, ...fresh], nextCursor: answer.next_cursor };
+}
+
+/** Take a deleted picture out. */
+export function withoutImage(found: Found, imageKey: string): Found {
+  return { ...found, hits: found.hits.filter((hit) => hit.image_key !== imageKey) };
+}
+
+/** The hits whose best score reaches the floor, each with the matches that do. */
+export function above(hits: readonly Hit[], floor: number | null): Hit[] {
+  if (floor === null) return [...hits];
+  return hits
+    .filter((hit) => hit.score >= floor)
+    .map((hit) => ({ ...hit, matches: hit.matches.filter((match) => match.score >= floor) }));
+}
+
+/** How many scores fall into each of some equal steps from low to high. */
+export function histogram(scores: readonly number[], low: number, high: number, steps: number) {
+  const counts = new Array<number>(steps).fill(0);
+  for (const score of scores) {
+    const step = Math.floor(((score - low) / (high - low)) * steps);
+    const at = Math.min(steps - 1, Math.max(0, step));
+    counts[at] = (counts[at] ?? 0) + 1;
+  }
+  return counts;
+}

@@ -1,0 +1,256 @@
+/** Every word that the page shows. */
+import { type ApiError, OFFLINE, TIMEOUT, UNREADABLE } from "./api/errors";
+
+const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+
+export const texts = {
+  brand: "Boxseek",
+  nav: { label: "Pages", search: "Search", add: "Add pictures", index: "Index" },
+  skip: "Skip to results",
+  pictures: (n: number) => count(n, "picture", "pictures"),
+  objects: (n: number) => count(n, "object", "objects"),
+  score: (score: number) => score.toFixed(2),
+  percent: (share: number) => `${Math.round(share * 100)} %`,
+  close: "Close",
+  retry: "Try again",
+  retryIn: (seconds: number) => `Try again in ${seconds} s`,
+
+  ask: {
+    title: "Point at a thing. Find it everywhere.",
+    lead: "Give a picture; every object in it becomes something you can search for.",
+    drop: "Drop a picture here",
+    dropAnywhere: "Drop the picture to search with it",
+    paste: "or paste one from the clipboard",
+    choose: "Choose a picture",
+    camera: "Take a photo",
+    another: "Another picture",
+    address: "Picture address",
+    addressHint: "https://…",
+    byAddress: "Search by address",
+    fromIndex: "Or begin with one of your own",
+    emptyIndex: "Nothing is in the index yet.",
+    emptyIndexAdd: "Add pictures",
+    notAPicture: (name: string) => `${name} is not a picture.`,
+  },
+
+  query: {
+    region: "Your picture",
+    reading: "Looking for objects…",
+    picture: "The picture that is searched with",
+    noPreview: "This browser cannot show this format; the search can still read it.",
+    found: (n: number) =>
+      n === 0 ? "No objects were recognised. Draw a box around what you mean." : `${count(n, "object", "objects")} found. Choose one, or draw a box.`,
+    searchFor: (label: string, confidence: number) =>
+      `Search for this ${label}, ${Math.round(confidence * 100)} % sure`,
+    tools: "How to choose",
+    whole: "Whole picture",
+    draw: "Draw a box",
+    drawHint: "Drag over the picture. Or use the keys: arrows move, Shift with arrows resizes, Enter searches, Escape gives up.",
+    own: "Your box. Arrows move it, Shift with arrows resizes it, Enter searches, Escape removes it.",
+    searchBox: "Search this box",
+    removeBox: "Remove box",
+    list: "Objects in your picture",
+    searched: (label: string | null) => (label ? `Searching for: ${label}` : "Searching for: your box"),
+    searchedWhole: "Searching for: the whole picture",
+    expired: "This picture is no longer kept. Give it again to search with another part of it.",
+  },
+
+  results: {
+    region: "Results",
+    loading: "Searching…",
+    shown: (shown: number, hidden: number, more: boolean) =>
+      `${count(shown, "picture", "pictures")}${more ? " so far" : ""}${hidden > 0 ? `, ${hidden.toLocaleString("en")} below the score cut` : ""}`,
+    open: (rank: number, score: number, names: string) =>
+      `Result ${rank}, score ${score.toFixed(2)}${names ? `: ${names}` : ""}. Open large`,
+    matchName: (label: string | null, score: number) => `${label ?? "whole picture"} ${score.toFixed(2)}`,
+    searchMatch: (label: string | null, score: number) =>
+      `Search on from this ${label ?? "picture"}, score ${score.toFixed(2)}`,
+    more: "Show more",
+    loadingMore: "Loading more…",
+    end: "That is everything that matches.",
+    wholePicture: "whole picture",
+    layout: "Show as",
+    layouts: { pictures: "Pictures", crops: "Crops" },
+    compare: "Compare",
+    brokenPicture: "This picture cannot be loaded.",
+  },
+
+  empty: {
+    title: "Nothing like this here",
+    cut: (n: number) => `${count(n, "picture lies", "pictures lie")} below your score cut.`,
+    removeCut: "Show them",
+    filtered: "Your filters leave nothing over.",
+    removeFilters: "Clear the filters",
+    try: "What may help",
+    tips: [
+      "Choose another object, or draw the box closer around the thing you mean.",
+      "Search with the whole picture instead of one object.",
+      "Add more pictures: only what is in the index can be found.",
+    ],
+  },
+
+  filters: {
+    region: "Filters",
+    toggle: "Filters",
+    active: (n: number) => `Filters (${n})`,
+    kinds: "Look in",
+    kind: { both: "Everything", object: "Objects", image: "Whole pictures" },
+    labels: "Labels",
+    collections: "Collections",
+    dates: "Taken",
+    after: "from",
+    before: "before",
+    score: "Lowest score",
+    scoreAll: "all",
+    cuts: (n: number, of: number) => (n === 0 ? `Keeps all ${of} loaded` : `Hides ${n} of ${of} loaded`),
+    clear: "Clear filters",
+    moreLabels: (n: number) => `${n} more`,
+  },
+
+  detail: {
+    title: "Picture",
+    objects: "Objects in this picture",
+    zoomIn: "Zoom in",
+    zoomOut: "Zoom out",
+    zoomFit: "Show whole picture",
+    zoomHint: "Plus and minus zoom, arrows move the picture, 0 shows all of it.",
+    stage: "Picture with its objects",
+    searchFor: (label: string) => `Search for this ${label}`,
+    searchWhole: "Search with this picture",
+    original: "Open the original",
+    previous: "Previous result",
+    next: "Next result",
+    taken: "Taken",
+    collections: "Collections",
+    size: (w: number, h: number) => `${w} × ${h} pixels`,
+    metadata: "Details",
+    truncated: "More objects were found than are kept.",
+    remove: "Delete picture",
+  },
+
+  compare: {
+    title: "Side by side",
+    query: "You searched for",
+    match: "This was found",
+    score: (score: number) => `Score ${score.toFixed(2)}`,
+    searchOn: "Search on from the match",
+  },
+
+  deletion: {
+    pending: (seconds: number) => `Picture will be deleted in ${seconds} s.`,
+    undo: "Undo",
+    failed: "The picture could not be deleted.",
+  },
+
+  add: {
+    title: "Add pictures",
+    lead: "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF and HEIC. Every object in them becomes searchable.",
+    drop: "Drop pictures or folders here",
+    files: "Choose pictures",
+    folder: "Choose a folder",
+    collection: "Collection",
+    collectionHint: "optional, for example: holidays",
+    total: (done: number, of: number) => `${done} of ${count(of, "picture", "pictures")}`,
+    progress: "All pictures",
+    fileProgress: (name: string) => `Upload of ${name}`,
+    retry: "Retry what failed",
+    retryOne: "Retry",
+    stop: "Stop",
+    goOn: "Go on",
+    clear: "Clear the list",
+    waiting: (seconds: number) => `The service is busy. Going on in ${seconds} s.`,
+    summary: (indexed: number, duplicates: number, failed: number) =>
+      `${indexed} added, ${duplicates} already there, ${failed} not added`,
+    state: {
+      waiting: "waiting",
+      sending: "sending",
+      working: "finding objects",
+      indexed: "added",
+      duplicate: "already there",
+      rejected: "rejected",
+      failed: "failed",
+    },
+    find: "Show",
+    list: "Files",
+  },
+
+  index: {
+    title: "What is in the index",
+    pictures: "Pictures",
+    objects: "Objects",
+    labels: "Labels",
+    collections: "Collections",
+    noCollections: "No picture is in a collection.",
+    models: "Models",
+    detector: "Finds objects",
+    embedder: "Compares them",
+    origin: "Weights from",
+    origins: {
+      local: "a local file",
+      hub: "the model hub",
+      packaged: "an installed package (stand-in)",
+      random: "random numbers (finds nothing)",
+    } as Record<string, string>,
+    precision: "Precision",
+    input: "Input",
+    pixels: (n: number) => `${n} px`,
+    dimension: (n: number) => `${n} dimensions`,
+    backends: "Kept in",
+    backend: (index: string, store: string) => `index ${index}, originals ${store}`,
+    gallery: "All pictures",
+    openPicture: (n: number) => `Picture ${n}. Open large`,
+    remove: (n: number) => `Delete picture ${n}`,
+    loading: "Reading the index…",
+    none: "The index is empty.",
+  },
+
+  status: {
+    indexing: (done: number, total: number) => `Indexing ${done} of ${total}`,
+    loading: "The models are being loaded. Searching begins in a moment.",
+    failed: (reason: string | null) => `The models could not be loaded. ${reason ?? ""}`,
+    gone: "The service does not answer. The page keeps trying.",
+    dismiss: "Hide this notice",
+  },
+
+  login: {
+    title: "Log in",
+    lead: "This Boxseek asks for an API key.",
+    key: "API key",
+    send: "Log in",
+    wrong: "This key is not valid.",
+  },
+};
+
+const byCode: Record<string, string> = {
+  [OFFLINE]: "The service cannot be reached. Is it running?",
+  [TIMEOUT]: "The service took too long to answer.",
+  [UNREADABLE]: "Something between this page and the service answered instead of it.",
+  picture_too_large: "This picture is too large.",
+  unsupported_format: "This is not a picture of a kind that Boxseek reads.",
+  undecodable_picture: "This picture is damaged and cannot be read.",
+  cursor_expired: "This list is too old to go on. Search again for the rest.",
+  unknown_query: "This search is no longer kept. Give the picture again.",
+  unknown_object: "This object is no longer in the index.",
+  unknown_image: "This picture is no longer in the index.",
+  not_authenticated: "Please log in.",
+  not_allowed: "Your key does not allow this.",
+  too_many_requests: "The service is busy.",
+  index_not_found: "Nothing has been indexed yet.",
+};
+
+const byStatus: Record<number, string> = {
+  413: "This is too large to be sent.",
+  415: "This is not a picture of a kind that Boxseek reads.",
+  429: "The service is busy.",
+  503: "The service is not ready yet.",
+};
+
+/** What to tell a person about an error: our own words first, then those of the API. */
+export function errorText(error: ApiError): string {
+  return byCode[error.code] ?? byStatus[error.status] ?? (error.message || byCode[UNREADABLE] || "");
+}
+
+/** The API's own words, when they say more than ours. */
+export function errorDetail(error: ApiError): string {
+  return byCode[error.code] || byStatus[error.status] ? error.message : "";
+}
