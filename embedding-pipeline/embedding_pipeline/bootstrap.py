@@ -11,12 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
 
-from minio_proxy.picture.header import Limits
-
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, EntryFilter
 from embedding_pipeline.errors import DescriptionMismatch, NotReady
-from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
@@ -39,6 +36,7 @@ from embedding_pipeline.search.results import (
 from embedding_pipeline.search.service import SearchService
 from embedding_pipeline.settings import Settings
 from minio_proxy.bootstrap import ProxyServices, build_services
+from minio_proxy.picture.header import Limits
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}-[0-9]{3}", re.ASCII)
 
@@ -138,6 +136,11 @@ class Boxseek:
         self.index().check()
         self.services.store.check()
 
+    def check_writable(self) -> None:
+        """Raise why adding pictures would not work now."""
+        self._check_models()
+        self.index()
+
     def search(
         self,
         picture: Path | str | bytes,
@@ -211,7 +214,7 @@ class Boxseek:
             models=self._ask_many,
             limits=limits_of(self.settings),
             locks=KeyLocks(self.settings.data_dir / "locks"),
-            forget_derived=self.services.thumbnails.forget,
+            forget_derived=self.services.thumbnails.delete,
             batch_pictures=self.settings.batch_pictures,
         )
 
@@ -254,13 +257,15 @@ class Boxseek:
 
 def build_catalog(settings: Settings) -> IndexCatalog:
     """Build the catalog of the index that BOXSEEK_INDEX names; the caller closes it."""
+    # Imported where they are used: each takes a second, and a run needs one of them at most.
     if settings.index == "elasticsearch":
-        # Imported where it is used: the client takes a while and most runs do without.
         from embedding_pipeline.indexes.elasticsearch_catalog import (  # noqa: PLC0415
             ElasticsearchCatalog,
         )
 
         return ElasticsearchCatalog(settings)
+    from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog  # noqa: PLC0415 - as above
+
     return LanceDbCatalog(settings.data_dir / "index")
 
 

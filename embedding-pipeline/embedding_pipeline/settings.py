@@ -122,9 +122,6 @@ class Settings(ProxySettings):
     max_upload_bytes: Annotated[int, Field(ge=1)] = Field(
         4096 * MEBIBYTE, description="Most bytes of one upload, all its files together."
     )
-    body_stall_s: Annotated[float, Field(gt=0)] = Field(
-        30.0, description="A request whose body pauses for longer is cut off, seconds."
-    )
     allow_urls: bool = Field(
         False, description="Allow searches and sources by URL (never private addresses)."
     )

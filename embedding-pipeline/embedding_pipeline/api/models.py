@@ -60,6 +60,7 @@ class Match(Answer):
     label: str | None
     confidence: float | None
     score: Score
+    crop_url: str = Field(description="Address of this box cut out of the picture.")
 
 
 class Hit(Answer):
@@ -117,6 +118,7 @@ class QueryAnswer(Answer):
     height: int
     objects: list[FoundObject]
     searched: Searched
+    image_key: str | None = Field(description="The picture of the index it was asked with.")
     image_url: str = Field(description="Address of the query picture.")
     expires_at: datetime
 
@@ -166,6 +168,7 @@ class IndexedEntry(Answer):
     box: BoxXyxy
     label: str | None
     confidence: float | None
+    crop_url: str = Field(description="Address of this box cut out of the picture.")
 
 
 class ImageAnswer(Answer):
@@ -264,11 +267,3 @@ class ReadyAnswer(Answer):
     """A search would work now."""
 
     status: Literal["ready"] = "ready"
-
-
-class ErrorAnswer(Answer):
-    """Every error has this form."""
-
-    code: str
-    message: str
-    details: dict[str, Any]

@@ -1,0 +1,116 @@
+"""How it is going: status, health, readiness."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter, Depends
+
+from embedding_pipeline.api.models import (
+    Backends,
+    Counts,
+    HealthAnswer,
+    Indexing,
+    ModelsStatus,
+    ModelStatus,
+    ReadyAnswer,
+    StatusAnswer,
+)
+from embedding_pipeline.api.serving import Served
+from embedding_pipeline.bootstrap import Boxseek
+from embedding_pipeline.domain.description import ModelDescription
+from embedding_pipeline.errors import BoxseekError
+from minio_proxy.access import require
+from minio_proxy.api.errors import error_responses
+from minio_proxy.errors import ProxyError
+
+router = APIRouter(tags=["status"])
+
+
+@router.get(
+    "/v1/status",
+    operation_id="getStatus",
+    dependencies=[Depends(require("read"))],
+    responses=error_responses(401, 403, 422, 429),
+)
+async def get_status(serving: Served) -> StatusAnswer:
+    """Tell models, counts, backends and whether pictures are being indexed."""
+    return await serving.lookup(_status, serving.boxseek)
+
+
+@router.get("/healthz", operation_id="health", responses=error_responses(403))
+async def health() -> HealthAnswer:
+    """Answer as long as the process is alive."""
+    return HealthAnswer()
+
+
+@router.get("/readyz", operation_id="ready", responses=error_responses(403, 409, 503))
+async def ready(serving: Served) -> ReadyAnswer:
+    """Answer 200 when a search would work, else 503 with the reason."""
+    await serving.lookup(serving.boxseek.check_ready)
+    return ReadyAnswer()
+
+
+def _status(boxseek: Boxseek) -> StatusAnswer:
+    settings = boxseek.settings
+    progress = boxseek.progress.snapshot()
+    return StatusAnswer(
+        version=version("embedding-pipeline"),
+        models=_models(boxseek),
+        counts=_counts(boxseek),
+        backends=Backends(index=settings.index, store=settings.store),
+        indexing=Indexing(state=progress.state, done=progress.done, total=progress.total),
+        keys_required=boxseek.services.guard.keys_required,
+        urls_allowed=settings.allow_urls,
+    )
+
+
+def _models(boxseek: Boxseek) -> ModelsStatus:
+    error = boxseek.runner.error
+    loaded = boxseek.models
+    state = "failed" if error else "ready" if loaded and boxseek.runner.ready else "loading"
+    description = loaded.description if loaded else None
+    return ModelsStatus(
+        state=state,
+        detector=_detector(description),
+        embedder=_embedder(description),
+        dimension=description.embedder.dimension if description else None,
+        metric=description.embedder.metric if description else None,
+        notice=loaded.notice if loaded else None,
+        error=error.message if error else None,
+    )
+
+
+def _detector(description: ModelDescription | None) -> ModelStatus | None:
+    if description is None:
+        return None
+    model = description.detector
+    return ModelStatus(
+        name=model.name,
+        origin=model.origin,
+        sha256=model.sha256,
+        precision=model.precision,
+        input_size=model.input_size,
+    )
+
+
+def _embedder(description: ModelDescription | None) -> ModelStatus | None:
+    if description is None:
+        return None
+    model = description.embedder
+    return ModelStatus(
+        name=model.name,
+        origin=model.origin,
+        sha256=model.sha256,
+        precision=model.precision,
+        input_size=model.input_size,
+    )
+
+
+def _counts(boxseek: Boxseek) -> Counts | None:
+    """None while the index cannot be asked; readyz says why."""
+    try:
+        counts = boxseek.index().count()
+    except (BoxseekError, ProxyError):
+        return None
+    return Counts(images=counts.pictures, objects=counts.objects)
