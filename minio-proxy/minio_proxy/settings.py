@@ -56,6 +56,12 @@ class ProxySettings(BaseSettings):
     s3_path_style: bool = Field(
         True, description="Address buckets by path (MinIO) instead of by host name."
     )
+    s3_connect_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        5, description="Longest wait for a connection to the S3 store, seconds."
+    )
+    s3_read_timeout_s: Annotated[float, Field(gt=0)] = Field(
+        60, description="Longest silence of the S3 store in mid-answer, seconds."
+    )
     s3_public_endpoint: str = Field(
         "", description="Public URL of the S3 store, for redirects to presigned addresses."
     )
