@@ -125,6 +125,14 @@ class Settings(ProxySettings):
     allow_urls: bool = Field(
         False, description="Allow searches and sources by URL (never private addresses)."
     )
+    delete_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.1,
+        description="Largest share of a source's known pictures that `ingest --delete` removes without `--force-delete`.",
+    )
+    demo_url: str = Field(
+        "",
+        description="Address of the zip of photographs that the demo tries first; empty: COCO128 of the Ultralytics release.",
+    )
     front_dir: Path | None = Field(
         None,
         description="Folder of the built web page; default: search-front/dist beside the package, if there.",

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from embedding_pipeline.errors import IngestError
+from embedding_pipeline.ingest.file_reading import item_of_file, load_file, os_problem
 from embedding_pipeline.ingest.source_items import (
     Loaded,
     Problem,
     SourceItem,
-    SourceProblem,
-    check_head,
     path_bytes,
     path_from_bytes,
 )
-from minio_proxy.errors import PictureError
-from minio_proxy.picture.formats import HEAD_BYTES
 from minio_proxy.picture.header import Limits
-
-READ_TRIES = 2
 
 
 class FolderSource:
@@ -61,42 +55,7 @@ class FolderSource:
     def load(self, item: SourceItem) -> Loaded:
         """Read a file; one that changes meanwhile is read once more, then reported."""
         path = os.path.join(self._root, path_bytes(item.path))  # noqa: PTH118 - bytes
-        try:
-            for _ in range(READ_TRIES):
-                loaded = _read_steady(path, self._limits)
-                if loaded is not None:
-                    return loaded
-        except PictureError as exc:
-            raise SourceProblem(
-                Problem("rejected", "read", exc.message, exc.code, retryable=False)
-            ) from exc
-        except OSError as exc:
-            raise SourceProblem(_os_problem("read", exc)) from exc
-        raise SourceProblem(
-            Problem(
-                "failed",
-                "read",
-                "the file changed while it was read",
-                "file_changed",
-                retryable=True,
-            )
-        )
-
-
-def _read_steady(path: bytes, limits: Limits) -> Loaded | None:
-    """Read a whole file, or None when it changed meanwhile; refuses by its head alone."""
-    # Without O_NONBLOCK, a pipe put in the file's place would stop the run for good.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            raise SourceProblem(_not_a_file())
-        head = file.read(HEAD_BYTES)
-        check_head(head, before.st_size, limits)
-        data = head + file.read(limits.max_bytes + 1 - len(head))
-        after = os.fstat(descriptor)
-    same = _version(before) == _version(after) and len(data) == after.st_size
-    return Loaded(data, _version(after)) if same else None
+        return load_file(path, self._limits)
 
 
 class _Walk:
@@ -125,12 +84,12 @@ class _Walk:
         try:
             names = self._names(folder)
         except OSError as exc:
-            yield _item(relative or b".", problem=_os_problem("list", exc))
+            yield _item(relative or b".", problem=os_problem("list", exc))
             return
         for name in names:
             path, inner = os.path.join(folder, name.rstrip(b"/")), relative + name  # noqa: PTH118
             if not name.endswith(b"/"):
-                yield _file_item(path, inner)
+                yield item_of_file(path, path_from_bytes(inner))
             elif not os.path.islink(path) or self._may_follow(path):  # noqa: PTH114 - bytes
                 yield path, inner
 
@@ -165,29 +124,5 @@ def _is_folder(entry: os.DirEntry[bytes]) -> bool:
         return False
 
 
-def _file_item(path: bytes, relative: bytes) -> SourceItem:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - bytes
-    except OSError as exc:
-        return _item(relative, problem=_os_problem("list", exc))
-    if not stat.S_ISREG(status.st_mode):
-        return _item(relative, problem=_not_a_file())
-    return SourceItem(path_from_bytes(relative), _version(status), status.st_size)
-
-
 def _item(relative: bytes, *, problem: Problem) -> SourceItem:
     return SourceItem(path_from_bytes(relative), version="", problem=problem)
-
-
-def _version(status: os.stat_result) -> str:
-    return f"{status.st_size}-{status.st_mtime_ns}"
-
-
-def _not_a_file() -> Problem:
-    reason = "neither a file nor a folder (a pipe, socket or device)"
-    return Problem("rejected", "list", reason, "not_a_file", retryable=False)
-
-
-def _os_problem(stage: str, exc: OSError) -> Problem:
-    reason = f"cannot be read: {exc.strerror or type(exc).__name__}"
-    return Problem("failed", stage, reason, "unreadable", retryable=True)

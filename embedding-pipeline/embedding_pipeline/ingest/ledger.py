@@ -116,6 +116,11 @@ class Ledger:
                 "run again, it will be made anew",
             )
 
+    @property
+    def name(self) -> str:
+        """File name of the ledger."""
+        return self._path.name
+
     def rows(self) -> Iterator[LedgerRow]:
         """Every row in the order of the path's bytes; later writes behind it are not seen."""
         for values in self._paged("entries", _COLUMNS):

@@ -97,7 +97,9 @@ class Shelf:
         self._forget_derived = forget_derived
 
     def objects_of(self, image_key: str) -> int | None:
-        """Number of objects that the index has of a picture; None when it lacks the picture."""
+        """Number of objects of a stored picture in the index; None when either lacks it."""
+        if not self._originals.exists(image_key):
+            return None
         entries = self._index().picture(image_key)
         return None if entries is None else _objects(entries)
 

@@ -1,0 +1,248 @@
+"""The commands of ``boxseek`` and their options; what they do stands beside, in this package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from embedding_pipeline.cli.outcome import load_settings, run_command
+
+app = typer.Typer(
+    name="boxseek",
+    help="Search inside pictures: every object of every image is found.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="Weights of detectors and embedders.", no_args_is_help=True)
+index_app = typer.Typer(help="Versions of the index.", no_args_is_help=True)
+keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(index_app, name="index")
+app.add_typer(keys_app, name="keys")
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON lines for machines.")]
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    run_command(lambda: app(standalone_mode=False))
+
+
+@app.callback()
+def _every_command(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    if debug:
+        os.environ["BOXSEEK_DEBUG"] = "1"
+
+
+@app.command()
+def serve() -> int:
+    """Serve the search API and the page; indexes nothing."""
+    from embedding_pipeline.cli.serving import serve as run  # noqa: PLC0415 - see package
+
+    return run(load_settings())
+
+
+@app.command()
+def proxy() -> int:
+    """Serve originals and thumbnails alone."""
+    from embedding_pipeline.cli.serving import serve_originals  # noqa: PLC0415
+
+    return serve_originals(load_settings())
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder, a list of paths, or a CSV.")],
+    *,
+    collection: Annotated[str | None, typer.Option(help="Put the pictures in it.")] = None,
+    checksum: Annotated[
+        bool, typer.Option("--checksum", help="Read every file instead of trusting size and time.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also try again what failed before.")
+    ] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove what only this source brought and lost.")
+    ] = False,
+    force_delete: Annotated[
+        bool, typer.Option("--force-delete", help="Remove it even when that is a lot.")
+    ] = False,
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="Also names that begin with a dot.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="Write sums and failures to a .json or .csv file.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Bring pictures in, skipping what is there.
+
+    Exit code 0, 1 (some failed or interrupted) or 2 (could not run).
+    """
+    from embedding_pipeline.cli.ingesting import run_ingest  # noqa: PLC0415
+    from embedding_pipeline.ingest.ingest_run import IngestOptions  # noqa: PLC0415
+
+    settings = load_settings()
+    options = IngestOptions(
+        collection=collection,
+        checksum=checksum,
+        retry_failed=retry_failed,
+        dry_run=dry_run,
+        delete=delete or force_delete,
+        force_delete=force_delete,
+        delete_share=settings.delete_share,
+    )
+    return run_ingest(settings, source, options, hidden=hidden, report_file=report, as_json=as_json)
+
+
+@app.command()
+def failures(
+    *,
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Also what is no picture Boxseek takes.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List what could not be brought in, and why."""
+    from embedding_pipeline.cli.ingesting import list_failures  # noqa: PLC0415
+
+    return list_failures(load_settings(), rejected=rejected, as_json=as_json)
+
+
+@app.command()
+def rebuild(*, as_json: AsJson = False) -> int:
+    """Make the index anew from the stored originals, while the old one serves."""
+    from embedding_pipeline.cli.rebuilding import run_rebuild  # noqa: PLC0415
+
+    return run_rebuild(load_settings(), as_json=as_json)
+
+
+@app.command()
+def demo(
+    images: Annotated[str, typer.Option(help="Folder of pictures; else photographs at hand.")] = "",
+) -> int:
+    """Serve the page at once and index photographs meanwhile."""
+    from embedding_pipeline.cli.demo import demo as run  # noqa: PLC0415
+
+    return run(load_settings(), images)
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> int:
+    """Tell what is stored and indexed, and by which models."""
+    from embedding_pipeline.cli.reporting import show_status  # noqa: PLC0415
+
+    return show_status(load_settings(), as_json=as_json)
+
+
+@app.command()
+def doctor() -> int:
+    """Check what Boxseek needs: folders, store, index, models, port."""
+    from embedding_pipeline.cli.reporting import run_doctor  # noqa: PLC0415
+
+    return run_doctor(load_settings())
+
+
+@models_app.command("list")
+def models_list(*, as_json: AsJson = False) -> int:
+    """List weights: local, packaged, and the defaults."""
+    from embedding_pipeline.cli.model_commands import show_models  # noqa: PLC0415
+
+    return show_models(load_settings(), as_json=as_json)
+
+
+@models_app.command("pull")
+def models_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="None: both defaults.")] = None,
+) -> int:
+    """Download weights into the local folder."""
+    from embedding_pipeline.cli.model_commands import pull_models  # noqa: PLC0415
+
+    return pull_models(load_settings(), names or [])
+
+
+@models_app.command("show")
+def models_show(name: str) -> int:
+    """Tell what is known of one model."""
+    from embedding_pipeline.cli.model_commands import show_one_model  # noqa: PLC0415
+
+    return show_one_model(load_settings(), name)
+
+
+@index_app.command("status")
+def index_status(*, as_json: AsJson = False) -> int:
+    """List the versions, the active one marked."""
+    from embedding_pipeline.cli.index_commands import show_versions  # noqa: PLC0415
+
+    return show_versions(load_settings(), as_json=as_json)
+
+
+@index_app.command("create")
+def index_create() -> int:
+    """Make an empty version for the models that the settings choose; not active yet."""
+    from embedding_pipeline.cli.index_commands import create_version  # noqa: PLC0415
+
+    return create_version(load_settings())
+
+
+@index_app.command("swap")
+def index_swap(name: str) -> int:
+    """Make a version the active one."""
+    from embedding_pipeline.cli.index_commands import swap_version  # noqa: PLC0415
+
+    return swap_version(load_settings(), name)
+
+
+@index_app.command("rollback")
+def index_rollback() -> int:
+    """Make the version that was active before the active one again."""
+    from embedding_pipeline.cli.index_commands import roll_back  # noqa: PLC0415
+
+    return roll_back(load_settings())
+
+
+@index_app.command("drop")
+def index_drop(name: str) -> int:
+    """Delete a version that is not active."""
+    from embedding_pipeline.cli.index_commands import drop_version  # noqa: PLC0415
+
+    return drop_version(load_settings(), name)
+
+
+index_app.command("rebuild")(rebuild)
+
+
+@keys_app.command("add")
+def keys_add(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    scope: Annotated[str, typer.Option(help="read, write or admin.")] = "read",
+) -> int:
+    """Make a key and show it, once."""
+    from embedding_pipeline.cli.key_commands import add_key  # noqa: PLC0415
+
+    return add_key(load_settings(), name, scope)
+
+
+@keys_app.command("list")
+def keys_list(*, as_json: AsJson = False) -> int:
+    """List the keys, without the keys themselves."""
+    from embedding_pipeline.cli.key_commands import show_keys  # noqa: PLC0415
+
+    return show_keys(load_settings(), as_json=as_json)
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: Annotated[str, typer.Argument(help="Id, as keys list shows it.")]) -> int:
+    """Remove a key; its logins end at once."""
+    from embedding_pipeline.cli.key_commands import revoke_key  # noqa: PLC0415
+
+    return revoke_key(load_settings(), key_id)

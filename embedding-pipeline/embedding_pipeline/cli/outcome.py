@@ -1,0 +1,65 @@
+"""How a command ends: one clear line for what can be explained, a traceback for bugs only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+import click
+from pydantic import ValidationError
+
+from embedding_pipeline.errors import BoxseekError
+from embedding_pipeline.settings import Settings
+from minio_proxy.errors import ProxyError, SettingsError
+
+COULD_NOT_RUN = 2
+
+
+def run_command(command: Callable[[], object]) -> NoReturn:
+    """Run the command line and end the process with its exit code.
+
+    Errors of Boxseek become one line on standard error and exit code 2; with ``--debug`` or
+    BOXSEEK_DEBUG=1 they keep their traceback.
+    """
+    try:
+        code = command()
+    except (BoxseekError, ProxyError) as exc:
+        if debugging():
+            raise
+        print(f"boxseek: {exc.message}", file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
+    except click.ClickException as exc:
+        exc.show()
+        sys.exit(exc.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("boxseek: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (``boxseek failures | head``): nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("BOXSEEK_DEBUG", "") not in {"", "0"}
+
+
+def load_settings() -> Settings:
+    """Read the settings; one that cannot work is named with its variable and value.
+
+    Raises:
+        SettingsError: the first few wrong settings, each with what is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        wrong = [
+            f"BOXSEEK_{'_'.join(str(part) for part in error['loc']).upper()}"
+            f"={error['input']!r}: {error['msg']}"
+            for error in exc.errors()
+        ]
+        raise SettingsError("Settings that cannot work: " + "; ".join(wrong)) from exc
