@@ -13,7 +13,7 @@ export default defineConfig({
   server: {
     host: "127.0.0.1",
     proxy: Object.fromEntries(
-      ["/v1", "/objects", "/thumbnails", "/crops", "/login"].map((path) => [path, api]),
+      ["/v1", "/objects", "/thumbnails", "/crops"].map((path) => [path, api]),
     ),
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

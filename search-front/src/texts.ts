@@ -94,7 +94,7 @@ export const texts = {
     toggle: "Filters",
     active: (n: number) => `Filters (${n})`,
     kinds: "Look in",
-    kind: { both: "Everything", object: "Objects", image: "Whole pictures" },
+    kind: { both: "Both", object: "Objects", image: "Pictures" },
     labels: "Labels",
     collections: "Collections",
     dates: "Taken",

@@ -1,5 +1,5 @@
 import { call } from "./http";
-import type { Counts, ImageList, IndexedImage, Status } from "./types";
+import type { CollectionsAnswer, Counts, ImageList, IndexedImage, LabelsAnswer, Status } from "./types";
 
 /** Everything about the service at a glance. */
 export function status(signal?: AbortSignal): Promise<Status> {
@@ -24,10 +24,10 @@ export function deleteImage(key: string): Promise<unknown> {
 
 /** How many objects each label has. */
 export async function labels(signal: AbortSignal): Promise<Counts> {
-  return (await call<{ counts: Counts }>("/v1/labels", { signal })).counts;
+  return (await call<LabelsAnswer>("/v1/labels", { signal })).labels;
 }
 
 /** How many pictures each collection has. */
 export async function collections(signal: AbortSignal): Promise<Counts> {
-  return (await call<{ counts: Counts }>("/v1/collections", { signal })).counts;
+  return (await call<CollectionsAnswer>("/v1/collections", { signal })).collections;
 }

@@ -9,6 +9,8 @@ export interface QueryPicture {
   src: string | null;
   size: Size | null;
   objects: FoundObject[];
+  /** The service has looked at it: its size and objects are known. */
+  read: boolean;
 }
 
 export interface QueryPictureApi {
@@ -25,13 +27,19 @@ export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureAp
   /** Show a picture that is being sent. */
   function showNew(prepared: PreparedPicture): void {
     fetching.abort();
-    picture.value = { src: prepared.src, size: prepared.size, objects: [] };
+    picture.value = { src: prepared.src, size: prepared.size, objects: [], read: false };
+  }
+
+  /** Show none. */
+  function clear(): void {
+    fetching.abort();
+    picture.value = null;
   }
 
   /** The API has named the picture that is shown; remember it for going back. */
   function name(queryId: string | null, size: Size, objects: FoundObject[]): void {
     const src = picture.value?.src ?? null;
-    picture.value = { src, size, objects };
+    picture.value = { src, size, objects, read: true };
     if (src !== null && queryId !== null) known.set(queryId, picture.value);
   }
 
@@ -58,12 +66,12 @@ export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureAp
     () => (place.value.page === "search" ? place.value.question : undefined),
     (question, before) => {
       if (question !== undefined && question?.id !== before?.id) void follow(question);
-      else if (question === null) picture.value = null;
+      else if (question === null) clear();
     },
     { immediate: true },
   );
   onScopeDispose(() => fetching.abort());
-  return { picture: picture as Readonly<Ref<QueryPicture | null>>, showNew, name };
+  return { picture: picture as Readonly<Ref<QueryPicture | null>>, showNew, name, clear };
 }
 
 async function fetchPicture(question: Question, api: QueryPictureApi, signal: AbortSignal) {
@@ -76,7 +84,7 @@ async function fetchPicture(question: Question, api: QueryPictureApi, signal: Ab
 }
 
 function pictureOf(src: string, { width, height }: Size, objects: FoundObject[]): QueryPicture {
-  return { src, size: { width, height }, objects };
+  return { src, size: { width, height }, objects, read: true };
 }
 
 /** The entries of an indexed picture that are objects, in the form of a query's objects. */

@@ -57,8 +57,9 @@ export function useSearch(address: Address, api: SearchApi) {
   }
 
   /** Search with something that has no address yet: a new picture or a web address. */
-  function ask(asked: Asked): Promise<void> {
+  function ask(asked: Asked, onFound: (found: Found) => void): Promise<void> {
     return run(asked, START.filters, (found) => {
+      onFound(found);
       if (found.queryId === null) return;
       const question = { by: "query" as const, id: found.queryId, box: null, whole: false };
       const place: SearchPlace = { ...START, question };
@@ -71,10 +72,8 @@ export function useSearch(address: Address, api: SearchApi) {
     if (place.page !== "search") return;
     const key = searchKey(place);
     const known = answers.get(key);
-    if (place.question === null) {
-      restart();
-      state.value = { status: "idle" };
-    } else if (known) {
+    if (place.question === null) reset();
+    else if (known) {
       restart();
       state.value = { status: "done", found: known, more: "idle" };
     } else {
@@ -109,6 +108,12 @@ export function useSearch(address: Address, api: SearchApi) {
     follow(address.place.value);
   }
 
+  /** Forget the question that has no address. */
+  function reset(): void {
+    restart();
+    state.value = { status: "idle" };
+  }
+
   /** Show no longer what was deleted. */
   function forget(imageKey: string): void {
     for (const [key, found] of answers) answers.set(key, withoutImage(found, imageKey));
@@ -128,7 +133,7 @@ export function useSearch(address: Address, api: SearchApi) {
     { immediate: true },
   );
   onScopeDispose(() => running.abort());
-  return { state: state as Readonly<Ref<SearchState>>, ask, more, again, forget };
+  return { state: state as Readonly<Ref<SearchState>>, ask, more, again, reset, forget };
 }
 
 export function asApiError(error: unknown): ApiError {

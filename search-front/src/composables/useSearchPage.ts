@@ -14,8 +14,8 @@ export type SearchPage = ReturnType<typeof useSearchPage>;
 /** Everything the search page does, without how it looks. */
 export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi) {
   const place = computed(() => (address.place.value.page === "search" ? address.place.value : START));
-  const { state, ask, more, again, forget } = useSearch(address, api);
-  const { picture, showNew, name } = useQueryPicture(address.place, api);
+  const { state, ask, more, again, reset, forget } = useSearch(address, api);
+  const { picture, showNew, name, clear } = useQueryPicture(address.place, api);
   const problem = shallowRef<ApiError | null>(null);
   /** What was sent, for when the service could not keep it under a query id. */
   let sent: Extract<Asked, { by: "picture" | "url" }> | null = null;
@@ -26,12 +26,6 @@ export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi
   });
   const searching = computed(() => state.value.status === "loading");
   const facets = useFacets(place, state);
-
-  watch(state, (now) => {
-    if (now.status !== "done" || picture.value === null) return;
-    const { queryId, size, objects } = now.found;
-    name(queryId, size, objects);
-  });
 
   async function askPicture(files: readonly File[]): Promise<void> {
     const [file] = files;
@@ -45,19 +39,39 @@ export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi
       problem.value = new ApiError(0, "undecodable_picture", "");
       return;
     }
-    await ask(sent);
+    await ask(sent, named);
   }
 
   async function askUrl(url: string): Promise<void> {
     problem.value = null;
     sent = { by: "url", url };
-    await ask(sent);
+    clear();
+    await ask(sent, () => undefined);
+  }
+
+  /** The service has read the picture that is shown. */
+  function named({ queryId, size, objects }: Found): void {
+    name(queryId, size, objects);
+  }
+
+  /** Begin anew, wherever the page is. */
+  function home(): void {
+    problem.value = null;
+    reset();
+    clear();
+    address.go(START);
+  }
+
+  /** Ask again after a login. */
+  function resume(): void {
+    if (state.value.status === "error") state.value.retry();
+    else again();
   }
 
   function part(box: Box | null, whole: boolean): void {
     const id = found.value?.queryId;
     if (id) go({ question: { by: "query", id, box, whole } });
-    else if (sent) void ask({ ...sent, box, whole });
+    else if (sent) void ask({ ...sent, box, whole }, named);
   }
 
   /** Go to another question or view; filters stay with the question they were set for. */
@@ -78,6 +92,8 @@ export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi
     askUrl,
     more,
     again,
+    home,
+    resume,
     forget,
     searchBox: (box: Box) => part(box, false),
     searchWhole: () => part(null, true),
