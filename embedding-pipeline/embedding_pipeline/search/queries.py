@@ -182,7 +182,9 @@ class QueryStore:
                 picture = self._picture(path.stem)
                 size = picture.stat().st_size if picture.exists() else 0
                 found.append((path.stat().st_mtime, path.stem, size))
-            elif path.suffix != ".picture" or not self._facts(path.stem).exists():
+            elif path.suffix == ".half" or (
+                path.suffix == ".picture" and not self._facts(path.stem).exists()
+            ):
                 path.unlink(missing_ok=True)
         known: OrderedDict[str, tuple[float, int]] = OrderedDict()
         for written_at, query_id, size in sorted(found):

@@ -1,0 +1,114 @@
+"""Grouping, asking again, counting labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embedding_pipeline.domain.entries import EntryFilter
+from embedding_pipeline.search.ranking import Question, hits, rank
+from support.api_memory_index import MemoryIndex, picture
+from support.models_fakes import fake_description
+
+EAST = np.array([1.0, 0.0], np.float32)
+
+
+def at(degrees: float) -> tuple[float, float]:
+    """A vector at this angle to the query."""
+    return (float(np.cos(np.radians(degrees))), float(np.sin(np.radians(degrees))))
+
+
+def question(min_score: float = -1.0, where: EntryFilter | None = None) -> Question:
+    """Asks for what lies east."""
+    return Question(EAST, where or EntryFilter(), min_score)
+
+
+def test_an_empty_index_ranks_nothing() -> None:
+    """No picture, no facet, no error."""
+    ranking = rank(MemoryIndex(fake_description(2)), question(), max_images=600)
+    assert ranking.image_keys == ()
+    assert ranking.facets() == {}
+
+
+def test_pictures_are_ordered_by_their_best_entry_and_listed_once() -> None:
+    """A picture with many good entries takes one place, with all of them listed."""
+    index = MemoryIndex(
+        fake_description(2),
+        picture("a", [at(80), at(30), at(20)]),
+        picture("b", [at(10), at(70)]),
+    )
+    ranking = rank(index, question(), max_images=600)
+    assert ranking.image_keys == ("b", "a")
+    assert [m.entry.object_id for m in ranking.matches["a"]] == ["a-002", "a-001", "a-000"]
+
+
+def test_grouping_asks_again_until_there_are_enough_pictures() -> None:
+    """One picture with a crowd of near entries starves no other."""
+    crowd = picture("crowd", [at(1 + n / 1000) for n in range(100)])
+    others = [picture(f"p{n:02d}", [at(30 + n)]) for n in range(20)]
+    index = MemoryIndex(fake_description(2), crowd, *others)
+    ranking = rank(index, question(), max_images=10)
+    assert ranking.image_keys == ("crowd", *(f"p{n:02d}" for n in range(9)))
+    assert index.asked == [30, 120]
+
+
+def test_every_match_is_listed_though_the_candidates_had_only_the_best() -> None:
+    """When the index held more than was asked for, matches and facets are completed."""
+    near = [
+        picture(f"p{n:02d}", [at(1 + n), at(150), at(160)], labels=["dog", "cat"])
+        for n in range(10)
+    ]
+    index = MemoryIndex(fake_description(2), *near)
+    ranking = rank(index, question(), max_images=3)
+    assert index.asked == [9]
+    assert index.scored == [3]
+    assert ranking.image_keys == ("p00", "p01", "p02")
+    assert {len(matches) for matches in ranking.matches.values()} == {3}
+    assert ranking.facets() == {"cat": 3, "dog": 3}
+
+
+def test_an_exhausted_index_is_not_asked_for_more() -> None:
+    """All entries came, so nothing is missing: one question to the index."""
+    index = MemoryIndex(fake_description(2), picture("a", [at(0), at(5)]))
+    rank(index, question(), max_images=600)
+    assert (index.asked, index.scored) == ([1800], [])
+
+
+def test_the_floor_cuts_matches_and_pictures_and_ends_the_asking() -> None:
+    """Entries below min_score neither match nor count, and no more are asked for."""
+    pictures = [picture(f"p{n:02d}", [at(n), at(120)]) for n in range(40)]
+    index = MemoryIndex(fake_description(2), *pictures)
+    ranking = rank(index, question(float(np.cos(np.radians(4.5)))), max_images=10)
+    assert ranking.image_keys == ("p00", "p01", "p02", "p03", "p04")
+    assert {len(matches) for matches in ranking.matches.values()} == {1}
+    assert (index.asked, index.scored) == ([30], [])
+
+
+@pytest.mark.parametrize("max_images", [2, 600], ids=["more than fit", "all fit"])
+def test_facets_count_pictures_not_objects(max_images: int) -> None:
+    """Two dogs in a picture count once; labels come most frequent first, then by name."""
+    index = MemoryIndex(
+        fake_description(2),
+        picture("a", [at(1), at(2), at(3), at(4)], labels=["dog", "dog", "cat"]),
+        picture("b", [at(5), at(6)], labels=["dog"]),
+    )
+    ranking = rank(index, question(), max_images=max_images)
+    assert list(ranking.facets().items()) == [("dog", 2), ("cat", 1)]
+
+
+def test_a_filter_limits_matches_and_facets() -> None:
+    """Only entries that pass are matches."""
+    index = MemoryIndex(
+        fake_description(2), picture("a", [at(1), at(2), at(3)], labels=["dog", "cat"])
+    )
+    ranking = rank(index, question(where=EntryFilter(labels=("cat",))), max_images=600)
+    assert [m.entry.label for m in ranking.matches["a"]] == ["cat"]
+    assert ranking.facets() == {"cat": 1}
+
+
+def test_deleted_pictures_drop_out_of_a_page_in_place() -> None:
+    """The others keep the frozen order."""
+    index = MemoryIndex(fake_description(2), *(picture(k, [at(9)]) for k in "abc"))
+    index.delete(["b"])
+    assert [hit.image_key for hit in hits(index, question(), ["c", "b", "a"])] == ["c", "a"]
+    assert hits(index, question(), []) == []
