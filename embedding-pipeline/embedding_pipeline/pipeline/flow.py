@@ -31,12 +31,12 @@ def compose(operators: Operators) -> Callable[[Sequence[Work]], list[Work]]:
 
     flow = (
         pipe.input("batch")
-        .map("batch", "decoded", operators.decode)
-        .map("decoded", "detected", operators.detect)
+        .map("batch", "decoded", _step(operators.decode))
+        .map("decoded", "detected", _step(operators.detect))
         .flat_map("detected", "picture", list)
-        .flat_map("picture", ("owner", "rank", "crop"), operators.crop)
-        .window_all(("owner", "rank", "crop"), ("pictures", "vectors"), operators.embed)
-        .map(("pictures", "vectors"), "works", operators.normalize)
+        .flat_map("picture", ("owner", "rank", "crop"), _step(operators.crop))
+        .window_all(("owner", "rank", "crop"), ("pictures", "vectors"), _step(operators.embed))
+        .map(("pictures", "vectors"), "works", _step(operators.normalize))
         .output("works")
     )
 
@@ -57,3 +57,12 @@ def compose_plainly(operators: Operators) -> Callable[[Sequence[Work]], list[Wor
         return operators.normalize(*operators.embed(owners, ranks, crops))
 
     return run
+
+
+def _step(operator: Callable[..., object]) -> Callable[..., object]:
+    """The operator as a plain function: Towhee copies everything else deeply, models too."""
+
+    def call(*values: object) -> object:
+        return operator(*values)
+
+    return call
