@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from embedding_pipeline.pipeline.operators import Crop, Decode, Detect, Embed, Normalize
 from embedding_pipeline.pipeline.work import Work
@@ -27,8 +29,7 @@ def compose(operators: Operators) -> Callable[[Sequence[Work]], list[Work]]:
     (towhee 1.1.3), so every crop carries its picture and rank through it; and a row that is
     empty ends the flow, so pictures without crops travel as rows without one.
     """
-    from towhee import pipe  # noqa: PLC0415 - takes a second to import; commands start without it
-
+    pipe = _towhee_pipe()
     flow = (
         pipe.input("batch")
         .map("batch", "decoded", _step(operators.decode))
@@ -57,6 +58,14 @@ def compose_plainly(operators: Operators) -> Callable[[Sequence[Work]], list[Wor
         return operators.normalize(*operators.embed(owners, ranks, crops))
 
     return run
+
+
+def _towhee_pipe() -> Any:
+    """Towhee's pipe, without the warnings that towhee 1.1.3, its last release, starts with."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from towhee import pipe  # noqa: PLC0415 - takes a second; commands start without it
+    return pipe
 
 
 def _step(operator: Callable[..., object]) -> Callable[..., object]:

@@ -224,7 +224,7 @@ def regions_of(work: Work) -> tuple[Region, ...]:
     if select is Select.ALL:
         image = Region(whole(size_wh), None, None, "image")
         return (image, *(_object(detection) for detection in work.detections))
-    boxes = select if isinstance(select, tuple) else select(work.detections, size_wh)  # type: ignore[operator] # Select's two members are handled above
+    boxes = select if isinstance(select, tuple) else select(work.detections, size_wh)
     by_box = {detection.box_xyxy: detection for detection in work.detections}
     return tuple(_region(box, by_box, size_wh) for box in boxes)
 

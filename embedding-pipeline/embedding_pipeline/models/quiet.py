@@ -1,0 +1,35 @@
+"""The one place that tells Ultralytics to stay at home: no installs, no calls, no HOME."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from types import ModuleType
+
+
+def import_ultralytics(config_dir: Path) -> ModuleType:
+    """Import Ultralytics so that it installs nothing, calls nobody and writes only here.
+
+    It reads these variables when it is imported, so nothing may import it before.
+
+    Args:
+        config_dir: where its settings file goes, unless YOLO_CONFIG_DIR names a place.
+    """
+    config_dir.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("YOLO_CONFIG_DIR", str(config_dir))
+    os.environ["YOLO_OFFLINE"] = "True"
+    os.environ["YOLO_AUTOINSTALL"] = "false"
+    os.environ["YOLO_VERBOSE"] = "false"
+    # Ultralytics sets this to 1 when it is missing, which would slow every other library.
+    os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
+    import ultralytics  # noqa: PLC0415 - only after the variables above are set
+
+    logging.getLogger("ultralytics").setLevel(logging.ERROR)
+    module: ModuleType = ultralytics
+    return module
+
+
+def available_cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
