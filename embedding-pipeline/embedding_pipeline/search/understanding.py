@@ -234,7 +234,8 @@ def detections_of(entries: Sequence[Entry]) -> tuple[Detection, ...]:
 def timings_of(result: PictureResult) -> Timings:
     """Times of the pipeline's steps."""
     ms = result.timings_ms
-    return Timings(ms.get("decode", 0.0), ms.get("detect", 0.0), ms.get("embed", 0.0))
+    embed = ms.get("crop", 0.0) + ms.get("embed", 0.0)
+    return Timings(ms.get("decode", 0.0), ms.get("detect", 0.0), embed)
 
 
 def _view(size_wh: tuple[int, int], objects: tuple[Detection, ...], box: Box) -> QueryView:
