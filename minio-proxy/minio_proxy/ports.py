@@ -40,7 +40,8 @@ class ObjectStore(Protocol):
     or longer than 255 characters. Any other key raises InvalidKey before the store is
     touched, and so do the names that a store keeps for itself (``.tmp``,
     ``boxseek-store.json``, ``boxseek-check``). A key that continues another object's key
-    (``a/b`` beside ``a``) may be refused with InvalidKey. Every verb maps the vendor's
+    (``a/b`` beside ``a``) is not for use: it may be refused with InvalidKey, or one of the two
+    may miss from listings. Every verb maps the vendor's
     errors to StoreError's subclasses; nothing of the vendor leaks. All verbs may be called
     from many threads at once.
     """
