@@ -259,7 +259,7 @@ def problem_of(error: Exception, stage: str) -> Problem:
     code = getattr(error, "code", "failed")
     if isinstance(error, PictureError):
         return Problem("rejected", stage, reason, code, retryable=False)
-    retryable = isinstance(error, OSError | _RETRYABLE)
+    retryable = isinstance(error, (OSError, *_RETRYABLE))
     return Problem("failed", stage, reason, code, retryable=retryable)
 
 
