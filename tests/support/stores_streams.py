@@ -46,7 +46,7 @@ class Zeros(io.BufferedIOBase):
 
     def __init__(self, size_bytes: int) -> None:
         super().__init__()
-        self._left = size_bytes
+        self.left = size_bytes
 
     def readable(self) -> bool:
         """It can be read."""
@@ -54,8 +54,8 @@ class Zeros(io.BufferedIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Give at most ``size`` zeros."""
-        count = self._left if size is None or size < 0 else min(size, self._left)
-        self._left -= count
+        count = self.left if size is None or size < 0 else min(size, self.left)
+        self.left -= count
         return bytes(count)
 
 
