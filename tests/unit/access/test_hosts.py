@@ -7,9 +7,9 @@ import pytest
 from minio_proxy.access import KeyFile, check_listen
 from minio_proxy.access.hosts import HostRules
 from minio_proxy.errors import ForeignOrigin, SettingsError
+from support.proxy_services import settings
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - given to the checks, never bound
-from support.proxy_services import settings
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.8.9.1"])
