@@ -41,7 +41,7 @@ class Settings(ProxySettings):
         description="Further SHA-256 sums of pickled weights that may be loaded, comma separated.",
     )
     detector_input_size: Annotated[int, Field(ge=160, le=4096)] = Field(
-        640, description="Longer side of the detector's input, pixels (when an index is created)."
+        736, description="Longer side of the detector's input, pixels (when an index is created)."
     )
     score_floor: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.25, description="Detections below this score are not kept (when an index is created)."

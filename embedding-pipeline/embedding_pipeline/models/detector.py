@@ -159,8 +159,8 @@ def _rtdetr_rows(queries: NDArray[np.float32], fit: Fit, score_floor: float) -> 
     center, half = queries[:, :2], queries[:, 2:4] / 2
     sides = np.array((fit.shape_hw[1], fit.shape_hw[0]) * 2, np.float32)
     boxes = np.concatenate((center - half, center + half), axis=1) * sides
-    rows = np.column_stack((boxes, scores, numbers)).astype(np.float32)
-    return rows[scores >= score_floor]
+    rows: NDArray[np.float32] = np.column_stack((boxes, scores, numbers)).astype(np.float32)
+    return np.compress(scores >= score_floor, rows, axis=0)
 
 
 def _batches(fits: Sequence[Fit], size: int) -> Iterator[list[int]]:

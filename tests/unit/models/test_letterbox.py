@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from embedding_pipeline.models.letterbox import (
+    fit_rectangle,
+    fit_shape,
+    fit_stretched,
+    place,
+    to_picture,
+)
+
+
+@pytest.mark.parametrize(
+    ("size_wh", "shape_hw"),
+    [
+        pytest.param((640, 480), (480, 640), id="exact"),
+        pytest.param((810, 1080), (640, 480), id="shrunk"),
+        pytest.param((64, 48), (480, 640), id="enlarged"),
+        pytest.param((500, 333), (448, 640), id="padded"),
+        pytest.param((1, 1), (640, 640), id="one-pixel"),
+        pytest.param((1, 20_000), (640, 32), id="thread"),
+        pytest.param((20_000, 1), (32, 640), id="lying-thread"),
+    ],
+)
+def test_the_input_is_the_smallest_that_holds_the_picture(
+    size_wh: tuple[int, int], shape_hw: tuple[int, int]
+) -> None:
+    """The longer side fills the input; both sides are multiples of the stride."""
+    fit = fit_rectangle(size_wh, 640, 32)
+    assert fit.shape_hw == shape_hw
+    assert max(fit.inner_wh) == 640
+    image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
+    assert place(image, fit).shape == (*shape_hw, 3)
+
+
+@pytest.mark.parametrize("how", ["rectangle", "shape", "stretched"])
+def test_boxes_come_back_to_where_they_were(how: str) -> None:
+    """Mapping a box into the input and back moves it by no more than the rounding."""
+    size_wh = (500, 333)
+    fit = {
+        "rectangle": fit_rectangle(size_wh, 640, 32),
+        "shape": fit_shape(size_wh, (640, 640)),
+        "stretched": fit_stretched(size_wh, (640, 640)),
+    }[how]
+    box = np.array([[10.0, 20.0, 300.5, 222.25]])
+    factors = np.array([fit.inner_wh[0] / 500, fit.inner_wh[1] / 333] * 2)
+    inside = (box * factors + [fit.left, fit.top] * 2).astype(np.float32)
+    assert to_picture(inside, fit) == pytest.approx(box, abs=0.011)
+
+
+def test_boxes_are_clipped_and_none_stay_none() -> None:
+    """What lies in the padding or outside is cut to the picture; the empty array stays so."""
+    fit = fit_rectangle((100, 50), 640, 32)
+    outside = np.array([[-50, -50, 10_000, 10_000]], np.float32)
+    assert to_picture(outside, fit).tolist() == [[0, 0, 100, 50]]
+    assert to_picture(np.zeros((0, 4), np.float32), fit).shape == (0, 4)
