@@ -36,7 +36,7 @@ _VIDEO_ENTRIES = frozenset({b"av01", b"hvc1", b"hev1"})
 
 
 def tiff_layout(data: bytes) -> Layout:
-    """Read the first page's directory of a TIFF."""
+    """Read the first page's directory of a TIFF; Pillow's plugin turns its pixels upright."""
     tiff = TiffFile.open(data)
     tags = tiff.tags(tiff.first_ifd) if tiff else {}
     if not tags:
@@ -45,12 +45,12 @@ def tiff_layout(data: bytes) -> Layout:
     if first(tags, _SAMPLES, 1) not in range(1, _MOST_SAMPLES + 1):
         raise damaged(f"{first(tags, _SAMPLES, 1)} samples a pixel")
     tile_wh = (first(tags, _TILE_WIDTH, 0), first(tags, _TILE_HEIGHT, 0))
-    return Layout(size_wh, larger(size_wh, tile_wh), exif=data)
+    return Layout(size_wh, larger(size_wh, tile_wh), exif=data, turned=True)
 
 
 def avif_layout(data: bytes) -> Layout:
     """Read an AVIF's boxes; Pillow turns its irot and imir properties into an orientation."""
-    raster_wh = _largest_item(data)
+    raster_wh = largest_item(data)
     with opened(lambda: AvifImagePlugin.AvifImageFile(BytesIO(data))) as image:
         exif = bytes(image.info.get("exif", b""))
         icc = bytes(image.info.get("icc_profile") or b"")
@@ -65,7 +65,7 @@ def avif_layout(data: bytes) -> Layout:
 
 def heic_layout(data: bytes) -> Layout:
     """Read a HEIC's boxes; libheif gives sizes and pixels that are upright already."""
-    raster_wh = _largest_item(data)
+    raster_wh = largest_item(data)
     with opened(lambda: HeifImageFile(BytesIO(data))) as image:
         return Layout(
             image.size,
@@ -73,11 +73,12 @@ def heic_layout(data: bytes) -> Layout:
             exif=bytes(image.info.get("exif") or b""),
             icc=bytes(image.info.get("icc_profile") or b""),
             orientation=1,
+            turned=True,
         )
 
 
-def _largest_item(data: bytes) -> tuple[int, int]:
-    """Give the largest size that any item or track of the file declares, tiles included."""
+def largest_item(data: bytes) -> tuple[int, int]:
+    """Give the largest size that any item or track of an AVIF or HEIC declares, tiles included."""
     largest = (0, 0)
     for name, start, end in _boxes(data, 0, len(data)):
         body = data[start : min(end, start + 32)]

@@ -22,7 +22,7 @@ from minio_proxy.picture.orientation import Rgb, upright
 from minio_proxy.picture.pillow_open import mapped_errors
 from minio_proxy.picture.pillow_pixels import pillow_pixels
 
-__all__ = ["Limits", "Picture", "decode", "decode_layout", "opencv_pixels"]
+__all__ = ["Limits", "Picture", "decode", "decode_upright", "opencv_pixels"]
 
 _FULL: Final = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
@@ -60,20 +60,19 @@ def decode(data: bytes, limits: Limits) -> Picture:
     """
     header, layout = read_layout(data, limits)
     with mapped_errors():
-        rgb = upright(decode_layout(data, header, layout), header.orientation)
+        rgb = decode_upright(data, header, layout)
     return Picture(rgb, (rgb.shape[1], rgb.shape[0]), header.format, header.taken_at)
 
 
-def decode_layout(data: bytes, header: Header, layout: Layout) -> Rgb:
-    """Decode as stored, not yet upright: OpenCV what it decodes right, Pillow the rest.
+def decode_upright(data: bytes, header: Header, layout: Layout) -> Rgb:
+    """Decode a whole picture: with OpenCV what it decodes right, with Pillow the rest.
 
     What OpenCV refuses goes to Pillow too, which says what is wrong with it.
     """
-    if layout.plain:
-        rgb = opencv_pixels(data, _FULL)
-        if rgb is not None:
-            return rgb
-    return pillow_pixels(data, header.format)
+    rgb = opencv_pixels(data) if layout.plain else None
+    if rgb is None:
+        rgb = pillow_pixels(data, header.format)
+    return upright(rgb, 1 if layout.turned else header.orientation)
 
 
 def opencv_pixels(data: bytes, flags: int = _FULL) -> Rgb | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from minio_proxy.errors import PictureTooLarge, UnsupportedFormat
-from minio_proxy.picture.block_layouts import avif_layout, heic_layout, tiff_layout
+from minio_proxy.picture.block_layouts import avif_layout, heic_layout, largest_item, tiff_layout
 from minio_proxy.picture.exif import read_exif
 from minio_proxy.picture.formats import HEAD_BYTES, MEDIA_TYPES, Format, detect_format, sniff
-from minio_proxy.picture.layout import Layout, damaged
+from minio_proxy.picture.layout import Layout, damaged, larger
 from minio_proxy.picture.pillow_open import mapped_errors
 from minio_proxy.picture.raster_layouts import (
     bmp_layout,
@@ -101,6 +101,8 @@ def read_layout(data: bytes, limits: Limits) -> tuple[Header, Layout]:
             allowed=list(MEDIA_TYPES),
         )
     with mapped_errors():
+        if name in {"AVIF", "HEIC"}:  # before their codecs see the file
+            _check_pixels(largest_item(data), limits)
         layout = _LAYOUTS[name](data)
         _check_size(layout, limits)
         exif = read_exif(layout.exif)
@@ -120,7 +122,11 @@ def read_layout(data: bytes, limits: Limits) -> tuple[Header, Layout]:
 def _check_size(layout: Layout, limits: Limits) -> None:
     if min(layout.size_wh) < 1:
         raise damaged(f"its size is {layout.size_wh[0]} x {layout.size_wh[1]}")
-    width, height = max(layout.size_wh, layout.raster_wh, key=lambda wh: wh[0] * wh[1])
+    _check_pixels(larger(layout.size_wh, layout.raster_wh), limits)
+
+
+def _check_pixels(size_wh: tuple[int, int], limits: Limits) -> None:
+    width, height = size_wh
     if width * height > limits.max_pixels:
         raise PictureTooLarge(
             f"The picture has {width} x {height} pixels; "

@@ -21,6 +21,7 @@ class Layout:
         exif: its EXIF block, or empty.
         icc: its ICC profile, or empty.
         orientation: what the container itself says (1 to 8); None leaves it to EXIF.
+        turned: its decoder applies the orientation by itself, so nobody else may.
     """
 
     size_wh: tuple[int, int]
@@ -29,6 +30,7 @@ class Layout:
     exif: bytes = b""
     icc: bytes = b""
     orientation: int | None = None
+    turned: bool = False
 
 
 def cut_off(what: str) -> UndecodablePicture:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from minio_proxy.errors import InvalidBox
-from minio_proxy.picture.decode import decode_layout, opencv_pixels
+from minio_proxy.picture.decode import decode_upright, opencv_pixels
 from minio_proxy.picture.header import Header, Limits, read_layout
 from minio_proxy.picture.layout import Layout
 from minio_proxy.picture.orientation import Rgb, upright
@@ -136,7 +136,7 @@ def _reduced(
     shrink = min(from_wh[0] / to_wh[0], from_wh[1] / to_wh[1])
     factor = max((f for f in _REDUCED if f <= shrink), default=1)
     if header.format != "JPEG" or factor == 1:
-        return upright(decode_layout(data, header, layout), header.orientation)
+        return decode_upright(data, header, layout)
     rgb = opencv_pixels(data, _REDUCED[factor] | _RGB_AS_STORED) if layout.plain else None
     if rgb is None:
         width, height = header.stored_size_wh
