@@ -1,0 +1,119 @@
+"""Adding pictures, seeing what is in the index, deleting."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Route, expect
+
+from support.front_page import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+
+def noise(seed: int, name: str) -> dict[str, Any]:
+    """A picture that no other test has, as a file to choose."""
+    pixels = np.random.default_rng(seed).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return {"name": name, "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def test_upload_many(visitor: Visitor, bus: Path) -> None:
+    """Many files at once: added, already there, rejected with the reason; rejects can be retried."""
+    visitor.open("/?page=add")
+    visitor.shoot("30-add")
+    text = {"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no picture at all"}
+    same = {"name": "bus.jpg", "mimeType": "image/jpeg", "buffer": bus.read_bytes()}
+    fresh = [noise(100 + at, f"noise-{at}.png") for at in range(5)]
+    visitor.choose(*fresh, same, text)
+    expect(visitor.page.get_by_text("7 of 7 pictures")).to_be_visible()
+    expect(visitor.page.get_by_text("5 added, 1 already there, 1 not added")).to_be_visible()
+    expect(visitor.page.locator(".rejected .reason")).not_to_be_empty()
+    visitor.shoot("31-added")
+    visitor.page.get_by_role("button", name="Retry what failed").click()
+    expect(visitor.page.get_by_text("7 of 7 pictures")).to_be_visible()
+    expect(visitor.page.locator(".rejected")).to_have_count(1)
+    visitor.page.get_by_role("button", name="Show bus.jpg").click()
+    visitor.wait_results()
+
+
+def test_upload_goes_on_after_a_busy_answer(visitor: Visitor) -> None:
+    """429 makes the page wait as long as the service says, then it sends the same files again."""
+    answers = iter([429, 200])
+
+    def busy(route: Route) -> None:
+        if route.request.method != "POST" or next(answers, 200) == 200:
+            route.continue_()
+            return
+        body = '{"code": "too_many_requests", "message": "Busy.", "details": {}}'
+        route.fulfill(status=429, headers={"Retry-After": "2"}, body=body)
+
+    visitor.page.route("**/v1/images", busy)
+    visitor.open("/?page=add")
+    visitor.choose(noise(200, "later.png"))
+    expect(visitor.alert.get_by_text("The service is busy")).to_be_visible()
+    visitor.shoot("32-busy")
+    expect(visitor.page.get_by_text("1 added, 0 already there, 0 not added")).to_be_visible()
+
+
+def test_one_bad_file_does_not_spoil_the_others(visitor: Visitor) -> None:
+    """When a request of several files is refused as a whole, each is sent alone."""
+
+    def refuse_many(route: Route) -> None:
+        body = route.request.post_data_buffer or b""
+        if route.request.method == "POST" and body.count(b"filename=") > 1:
+            text = '{"code": "picture_too_large", "message": "Too large.", "details": {}}'
+            route.fulfill(status=413, body=text)
+        else:
+            route.continue_()
+
+    visitor.page.route("**/v1/images", refuse_many)
+    visitor.open("/?page=add")
+    visitor.choose(noise(300, "one.png"), noise(301, "two.png"))
+    expect(visitor.page.get_by_text("2 added, 0 already there, 0 not added")).to_be_visible()
+
+
+def test_index_page(visitor: Visitor) -> None:
+    """Counts, labels, collections, models and the notice of stand-ins are there to see."""
+    visitor.open("/?page=index")
+    expect(visitor.page.get_by_text(re.compile(r"^\d+ pictures$"))).to_be_visible()
+    expect(visitor.page.get_by_text("yolo11n", exact=True)).to_be_visible()
+    expect(visitor.page.get_by_role("list", name="Labels").get_by_text("person")).to_be_visible()
+    expect(visitor.page.get_by_text("samples")).to_be_visible()
+    expect(visitor.page.locator(".models .notice")).to_be_visible()
+    visitor.shoot("33-index")
+
+
+def test_delete_can_be_undone_and_is_done_after_ten_seconds(visitor: Visitor) -> None:
+    """Deleting waits ten seconds and then calls; undo in between brings the picture back."""
+    visitor.open("/?page=add")
+    visitor.choose(noise(400, "to-delete.png"))
+    expect(visitor.page.get_by_text("1 added")).to_be_visible()
+    calls: list[str] = []
+    visitor.page.on("request", lambda r: calls.append(r.url) if r.method == "DELETE" else None)
+    visitor.page.get_by_role("button", name="Show to-delete.png").click()
+    visitor.wait_results()
+    visitor.page.clock.install()
+    before = visitor.cards.count()
+    for undo in (True, False):
+        visitor.cards.first.locator(".open").click()
+        visitor.page.get_by_role("button", name="Delete picture").click()
+        expect(visitor.cards).to_have_count(before - 1)
+        visitor.shoot("34-deleting")
+        visitor.page.clock.run_for(6000)
+        assert calls == []
+        if undo:
+            visitor.page.get_by_role("button", name="Undo").click()
+            expect(visitor.cards).to_have_count(before)
+            visitor.page.clock.run_for(20_000)
+            assert calls == []
+    visitor.page.clock.run_for(6000)
+    expect(visitor.page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert len(calls) == 1

@@ -1,0 +1,208 @@
+"""Giving a picture and choosing what of it is meant."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Request, expect
+
+from support.front_page import PATIENCE_MS, Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.models]
+
+
+def middle(target: Locator) -> tuple[float, float]:
+    """The middle of an element on the screen."""
+    box = target.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(visitor: Visitor, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Press the mouse, move it in steps, let go; points are shares of the picture."""
+    box = visitor.stage.bounding_box()
+    assert box is not None
+    (x1, y1), (x2, y2) = (
+        (box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in (start, end)
+    )
+    visitor.page.mouse.move(x1, y1)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x2, y2, steps=6)
+    visitor.page.mouse.up()
+
+
+@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+def test_picture_is_outlined_and_searched(visitor: Visitor, bus: Path, way: str) -> None:
+    """However a picture comes, its objects are outlined and the best of them is searched for."""
+    visitor.open()
+    visitor.shoot("01-start")
+    getattr(visitor, way)(bus)
+    expect(visitor.query.get_by_role("img")).to_be_visible()
+    visitor.wait_results()
+    assert visitor.outlines.count() >= 4
+    expect(visitor.query.locator(".outline.strong")).to_have_count(1)
+    expect(visitor.query.get_by_text("Searching for:")).to_be_visible()
+    visitor.shoot("02-results")
+
+
+def test_hover_names_an_object_and_click_searches_it(visitor: Visitor, bus: Path) -> None:
+    """Pointing at an outline names it; a click searches for it, and the address says so."""
+    visitor.search_with(bus)
+    other = visitor.query.locator(".outline:not(.strong)").last
+    other.hover(force=True)
+    expect(other.locator(".label")).to_be_visible()
+    visitor.shoot("03-hover")
+    label = other.locator(".label").inner_text()
+    other.click(force=True)
+    visitor.page.wait_for_url(re.compile(r"box="))
+    visitor.wait_results()
+    expect(visitor.query.get_by_text(f"Searching for: {label}")).to_be_visible()
+
+
+def test_own_box_by_mouse(visitor: Visitor, bus: Path) -> None:
+    """A box drawn with the mouse is searched at once and can be moved and resized."""
+    visitor.search_with(bus)
+    drag(visitor, (0.3, 0.25), (0.7, 0.6))
+    visitor.page.wait_for_url(re.compile(r"box="))
+    visitor.wait_results()
+    expect(visitor.query.get_by_text("Searching for: your box")).to_be_visible()
+    visitor.shoot("04-own-box")
+    own = visitor.query.locator(".own")
+    before = own.bounding_box()
+    x, y = middle(own)
+    visitor.page.mouse.move(x, y)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x + 30, y + 20, steps=4)
+    visitor.page.mouse.up()
+    corner = visitor.query.locator(".handle.se")
+    x, y = middle(corner)
+    visitor.page.mouse.move(x, y)
+    visitor.page.mouse.down()
+    visitor.page.mouse.move(x + 20, y + 10, steps=4)
+    visitor.page.mouse.up()
+    after = own.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["x"] - before["x"] == pytest.approx(30, abs=2)
+    assert after["width"] - before["width"] == pytest.approx(20, abs=2)
+    was = visitor.page.url
+    visitor.query.get_by_role("button", name="Search this box").click()
+    expect(visitor.page).not_to_have_url(was)
+    visitor.wait_results()
+
+
+def test_own_box_by_keyboard(visitor: Visitor, bus: Path) -> None:
+    """A box can be made, moved, resized and searched without a mouse."""
+    visitor.search_with(bus)
+    draw = visitor.query.get_by_role("button", name="Draw a box")
+    draw.focus()
+    visitor.page.keyboard.press("Enter")
+    own = visitor.query.get_by_role("button", name=re.compile("^Your box"))
+    before = own.bounding_box()
+    own.focus()
+    for key in ("ArrowLeft", "ArrowUp", "Shift+ArrowRight", "Shift+ArrowRight"):
+        visitor.page.keyboard.press(key)
+    after = own.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["x"] < before["x"]
+    assert after["width"] > before["width"]
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url(re.compile(r"box="))
+    visitor.wait_results()
+    own.focus()
+    visitor.page.keyboard.press("Escape")
+    expect(own).to_have_count(0)
+
+
+def test_own_box_by_touch(visit: Callable[..., Visitor], bus: Path) -> None:
+    """On a phone a finger scrolls, and draws once drawing was asked for."""
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visitor.search_with(bus)
+    visitor.shoot("05-phone-results")
+    visitor.query.get_by_role("button", name="Draw a box").tap()
+    visitor.query.get_by_role("button", name="Remove box").tap()
+    visitor.query.get_by_role("button", name="Draw a box").tap()
+    expect(visitor.query.locator(".own")).to_have_count(1)
+    visitor.page.evaluate("scrollTo(0, 0)")
+    box = visitor.stage.bounding_box()
+    assert box is not None
+    touch = visitor.page.context.new_cdp_session(visitor.page)
+    start = (box["x"] + box["width"] * 0.05, box["y"] + box["height"] * 0.05)
+    end = (box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.2)
+    for kind, points in (
+        ("touchStart", [start]),
+        ("touchMove", [((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)]),
+        ("touchMove", [end]),
+        ("touchEnd", []),
+    ):
+        points_xy = [{"x": x, "y": y} for x, y in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points_xy})
+    visitor.page.wait_for_url(re.compile(r"box="))
+    visitor.wait_results()
+    expect(visitor.query.get_by_text("Searching for: your box")).to_be_visible()
+
+
+def test_whole_picture(visitor: Visitor, bus: Path) -> None:
+    """The whole picture can be searched with; the address says so."""
+    visitor.search_with(bus)
+    visitor.query.get_by_role("button", name="Whole picture").click()
+    visitor.page.wait_for_url(re.compile(r"whole=1"))
+    visitor.wait_results()
+    expect(visitor.query.get_by_text("Searching for: the whole picture")).to_be_visible()
+    expect(visitor.query.get_by_role("button", name="Whole picture")).to_have_attribute(
+        "aria-pressed", "true"
+    )
+
+
+def test_large_photograph_is_shrunk(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
+    """A large photograph with EXIF orientation leaves the browser small and upright."""
+    large = tmp_path / "large.jpg"
+    with Image.open(bus) as picture:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # to be turned a quarter clockwise when shown
+        turned = picture.resize((2430, 3240)).transpose(Image.Transpose.ROTATE_90)
+        turned.save(large, exif=exif)
+    sent: list[Request] = []
+    visitor.page.on("request", lambda r: sent.append(r) if r.url.endswith("/v1/search") else None)
+    visitor.search_with(large)
+    body = sent[0].post_data_buffer
+    assert body is not None
+    assert len(body) < large.stat().st_size / 2
+    start = body.index(b"\xff\xd8\xff")
+    with Image.open(io.BytesIO(body[start:])) as shrunk:
+        assert shrunk.size == (960, 1280)
+        assert shrunk.getexif().get(0x0112, 1) == 1
+    largest = visitor.outlines.first.bounding_box()
+    stage = visitor.stage.bounding_box()
+    assert largest is not None
+    assert stage is not None
+    # The bus spans nearly the whole width of the picture, in its middle.
+    assert (
+        largest["width"] > 0.8 * stage["width"] * (960 / 1280) / (stage["width"] / stage["height"])
+        or largest["width"] > 0.8 * stage["width"]
+    )
+
+
+def test_camera_is_offered_on_a_phone(visit: Callable[..., Visitor]) -> None:
+    """A phone's camera can be used directly."""
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visitor.open()
+    expect(visitor.page.get_by_role("button", name="Take a photo")).to_be_visible()
+    assert visitor.page.locator("input[capture=environment]").count() == 1
+    visitor.shoot("06-phone-start")
+
+
+def test_format_that_the_browser_cannot_show(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
+    """A TIFF is searched with although Chromium cannot show it, and the page says so."""
+    tiff = tmp_path / "bus.tiff"
+    with Image.open(bus) as picture:
+        picture.save(tiff)
+    visitor.search_with(tiff)
+    expect(visitor.query.get_by_text("cannot show this format")).to_be_visible(timeout=PATIENCE_MS)
+    assert visitor.outlines.count() >= 4

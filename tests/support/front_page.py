@@ -1,0 +1,144 @@
+"""What a visitor does on the page, in the words of the tests."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+from support.front_site import REPOSITORY, Site
+
+SCREENSHOTS = REPOSITORY / "artifacts" / "screenshots"
+PATIENCE_MS = 20_000
+
+DROP = """([text, name, type, at]) => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type }));
+  const target = document.querySelector(at);
+  for (const kind of ["dragover", "drop"]) {
+    target.dispatchEvent(
+      new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }),
+    );
+  }
+}"""
+PASTE = """([text, name, type]) => {
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name, { type }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
+}"""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """A person at the page.
+
+    Args:
+        page: the browser's page.
+        site: the service behind it.
+        complaints: what the console said; a test fails on any that it does not expect.
+    """
+
+    page: Page
+    site: Site
+    complaints: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Collect errors of scripts and violations of the page's policy."""
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+        self.page.on("console", self._hear)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        # The browser itself reports every answer above 399; tests of errors provoke those.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            self.complaints.append(f"console: {message.text}")
+
+    def open(self, address: str = "/") -> None:
+        """Open an address of the site."""
+        self.page.goto(self.site.url + address)
+        expect(self.page.get_by_role("link", name="Boxseek")).to_be_visible(timeout=PATIENCE_MS)
+
+    def choose(self, *files: Path | dict[str, Any]) -> None:
+        """Choose pictures with the page's first file chooser."""
+        self.page.locator("input[type=file]").first.set_input_files(list(files))  # type: ignore[arg-type]
+
+    def drop(self, picture: Path, *, at: str = "body") -> None:
+        """Drop a file on the page."""
+        text = base64.b64encode(picture.read_bytes()).decode()
+        self.page.evaluate(DROP, [text, picture.name, "image/jpeg", at])
+
+    def paste(self, picture: Path) -> None:
+        """Paste a picture from the clipboard."""
+        text = base64.b64encode(picture.read_bytes()).decode()
+        self.page.evaluate(PASTE, [text, picture.name, "image/jpeg"])
+
+    def search_with(self, picture: Path) -> None:
+        """Open the page, give a picture, wait for its results."""
+        self.open()
+        self.choose(picture)
+        self.wait_results()
+
+    def wait_results(self) -> None:
+        """Wait until a search has answered."""
+        self.page.wait_for_url(re.compile(r"[?&](q|object)="), timeout=PATIENCE_MS)
+        expect(self.results.locator(".count")).not_to_have_text("Searching…", timeout=PATIENCE_MS)
+        expect(self.cards.first).to_be_visible(timeout=PATIENCE_MS)
+
+    @property
+    def results(self) -> Locator:
+        """The region of the results."""
+        return self.page.get_by_role("region", name="Results")
+
+    @property
+    def cards(self) -> Locator:
+        """The results, as pictures or crops."""
+        return self.results.locator("li.card")
+
+    @property
+    def query(self) -> Locator:
+        """The panel with the picture that is searched with."""
+        return self.page.get_by_role("region", name="Your picture")
+
+    @property
+    def stage(self) -> Locator:
+        """The picture that is searched with."""
+        return self.query.locator(".stage")
+
+    @property
+    def outlines(self) -> Locator:
+        """The objects outlined in it."""
+        return self.query.locator(".outline")
+
+    @property
+    def alert(self) -> Locator:
+        """What is shown of an error."""
+        return self.page.get_by_role("alert")
+
+    def scores(self) -> list[float]:
+        """The score of each result, in the order shown."""
+        names = [
+            card.get_attribute("aria-label") or "" for card in self.cards.locator(".open").all()
+        ]
+        return [float(re.search(r"score (-?[\d.]+)", name).group(1)) for name in names]  # type: ignore[union-attr]
+
+    def shoot(self, name: str) -> None:
+        """Keep a picture of this state for a person to look at."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def violations(self) -> Sequence[str]:
+        """What axe finds wrong, one line each."""
+        source = REPOSITORY / "search-front" / "node_modules" / "axe-core" / "axe.min.js"
+        self.page.evaluate(source.read_text(encoding="utf-8"))
+        found = self.page.evaluate("() => axe.run().then((result) => result.violations)")
+        return [
+            f"{problem['id']}: {node['html']} {node['failureSummary']}"
+            for problem in found
+            for node in problem["nodes"]
+        ]
