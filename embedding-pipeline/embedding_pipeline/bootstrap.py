@@ -271,11 +271,11 @@ def build_catalog(settings: Settings) -> IndexCatalog:
 
 def real_models(settings: Settings, description: ModelDescription | None) -> LoadedModels:
     """Load the real models; torch is imported here and not before."""
-    from embedding_pipeline import models  # noqa: PLC0415 - see above
+    from embedding_pipeline.models import resolve  # noqa: PLC0415 - see above
 
     if description is not None:
-        return models.load_models(description, settings)
-    return models.resolve_models(settings)
+        return resolve.load_models(description, settings)
+    return resolve.resolve_models(settings)
 
 
 def limits_of(settings: Settings) -> Limits:
