@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -18,14 +19,16 @@ class CuttingProxy:
     Args:
         host: the server's.
         port: the server's.
+        tls: how to speak TLS with clients; None for plain TCP.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.cut_upload_after: int | None = None
         self.cut_download_after: int | None = None
         self.answer_delay_s = 0.0
         self.down = False
         self._server = (host, port)
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -33,7 +36,8 @@ class CuttingProxy:
     @property
     def url(self) -> str:
         """Address that clients use."""
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -61,6 +65,11 @@ class CuttingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return  # The proxy was closed.
+            if self._tls:
+                try:
+                    client = self._tls.wrap_socket(client, server_side=True)
+                except OSError:
+                    continue  # The client does not trust us.
             self._open.add(client)
             if self.down:
                 self._drop(client)

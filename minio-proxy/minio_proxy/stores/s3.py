@@ -6,7 +6,7 @@ import hashlib
 import io
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import BinaryIO, Final, cast
 
@@ -21,6 +21,7 @@ from minio_proxy.errors import (
     StoreCorrupt,
     StoreUnavailable,
 )
+from minio_proxy.picture.formats import HEAD_BYTES, sniff
 from minio_proxy.ports import ObjectStat
 from minio_proxy.settings import ProxySettings
 from minio_proxy.stores.keys import (
@@ -162,21 +163,30 @@ class S3Store:
         self._make_ready()
         upload = Upload(data, size_bytes, key)
         etag = self._send(key, upload, size_bytes)
-        found = self._stat(key)
-        if found.etag == etag and etag != upload.etag:
-            self._compare(key, upload.sha256)
-        elif found.etag == etag and found.size_bytes != size_bytes:
+        try:
+            found = self._stat(key)
+            if found.etag == etag and etag != upload.etag:
+                self._compare(key, upload.sha256)
+        except ObjectNotFound:
+            # Written, and deleted by someone else before it could be looked at.
+            return ObjectStat(key, size_bytes, etag, datetime.now(UTC))
+        if found.etag == etag and found.size_bytes != size_bytes:
             raise _corrupt(key)
         return found
 
     def _send(self, key: str, upload: Upload, size_bytes: int) -> str:
-        """Upload; gives the new object's ETag."""
+        """Upload; gives the new object's ETag.
+
+        The type is told by the bytes, because a presigned address answers with it.
+        """
+        content_type = sniff(upload.head(HEAD_BYTES)) or "application/octet-stream"
         try:
             written = self._client.put_object(
                 self._bucket,
                 self._name(key),
                 cast("BinaryIO", upload),
                 size_bytes,
+                content_type=content_type,
                 part_size=PART_BYTES,
                 num_parallel_uploads=1,
             )

@@ -28,8 +28,18 @@ class Upload:
         self._size_bytes = size_bytes
         self._key = key
         self._given = 0
+        self._ahead = b""
         self._sha256 = hashlib.sha256()
         self._parts = [_md5()]
+
+    def head(self, most: int) -> bytes:
+        """Look at the first bytes before any is read; what the stream raises passes through."""
+        while len(self._ahead) < min(most, self._size_bytes):
+            chunk = self._data.read(min(most, self._size_bytes) - len(self._ahead))
+            if not chunk:
+                break
+            self._ahead += chunk
+        return self._ahead
 
     def read(self, size: int = -1) -> bytes:
         """Give at most ``size`` bytes; a negative size is all that is left.
@@ -39,7 +49,7 @@ class Upload:
         """
         left = self._size_bytes - self._given
         try:
-            chunk = self._data.read(left if size < 0 else min(size, left)) if left else b""
+            chunk = self._next(left if size < 0 else min(size, left)) if left else b""
             if left and size and not chunk:
                 raise short_stream(self._key, self._size_bytes, self._given)  # noqa: TRY301 - kept as the stream's own errors are
         except Exception as error:
@@ -62,6 +72,12 @@ class Upload:
         whole = _md5()
         whole.update(digests)
         return f"{whole.hexdigest()}-{len(self._parts)}"
+
+    def _next(self, size: int) -> bytes:
+        if not self._ahead:
+            return self._data.read(size)
+        chunk, self._ahead = self._ahead[:size], self._ahead[size:]
+        return chunk
 
     def _hash(self, chunk: bytes) -> None:
         self._sha256.update(chunk)

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,6 +21,7 @@ from minio_proxy.errors import (
 )
 from minio_proxy.stores.s3 import S3Store
 from support.servers import TestServers
+from support.stores_certificates import loopback_tls
 from support.stores_cutting_proxy import CuttingProxy
 from support.stores_s3 import random_bucket, raw_client, remove_bucket, s3_settings
 from support.stores_streams import get, keys_of, put
@@ -210,3 +212,34 @@ def test_a_presigned_address_works_without_keys(
             urllib.request.urlopen(broken, timeout=10)  # noqa: S310 - loopback
         assert caught.value.code == 403
         caught.value.close()
+
+
+def test_tls_with_an_own_authority(s3_server: TestServers, bucket: str, tmp_path: Path) -> None:
+    """A store behind TLS is trusted with its CA file; without, the setting is named."""
+    context, ca_file = loopback_tls(tmp_path)
+    url = urlsplit(s3_server.s3_endpoint)
+    with CuttingProxy(url.hostname or "", url.port or 80, context) as proxy:
+        store = S3Store(
+            s3_settings(s3_server, bucket, s3_endpoint=proxy.url, s3_ca_file=str(ca_file))
+        )
+        content = secrets.token_bytes(BIG)
+        put(store, KEY, content)
+        assert get(store, KEY) == content
+        store.close()
+        stranger = S3Store(s3_settings(s3_server, bucket, s3_endpoint=proxy.url))
+        with pytest.raises(StoreDenied, match="BOXSEEK_S3_CA_FILE"):
+            stranger.stat(KEY)
+
+
+def test_a_presigned_picture_has_its_type(s3_server: TestServers, bucket: str) -> None:
+    """The store answers with the type that the bytes tell, for browsers sent to it."""
+    store = S3Store(s3_settings(s3_server, bucket))
+    types = {
+        "a": (b"\x89PNG\r\n\x1a\n" + bytes(60), "image/png"),
+        "b": (b"text", "application/octet-stream"),
+    }
+    for key, (content, media_type) in types.items():
+        put(store, key, content)
+        with urllib.request.urlopen(store.presigned_url(key, 60), timeout=10) as answer:  # noqa: S310 - loopback
+            assert answer.headers["content-type"] == media_type
+            assert answer.read() == content
