@@ -57,7 +57,7 @@ def render_thumbnail(
     size_wh = fitted(header.size_wh, width)
     with mapped_errors():
         rgb = _reduced(data, header, layout, header.size_wh, size_wh)
-        return _encode(_in_srgb(resize(rgb, size_wh), layout), media_type, quality)
+        return encode(_in_srgb(resize(rgb, size_wh), layout), media_type, quality)
 
 
 def render_crop(
@@ -89,7 +89,7 @@ def render_crop(
     with mapped_errors():
         rgb = _reduced(data, header, layout, box_wh, size_wh)
         crop = _cut(rgb, box, header.size_wh)
-        return _encode(_in_srgb(resize(crop, size_wh), layout), media_type, quality)
+        return encode(_in_srgb(resize(crop, size_wh), layout), media_type, quality)
 
 
 def whole_pixels(box_xyxy: BoxXyxy, size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -162,7 +162,8 @@ def _in_srgb(rgb: Rgb, layout: Layout) -> Rgb:
     return rgb if converted is None else np.asarray(converted)
 
 
-def _encode(rgb: Rgb, media_type: RenderedType, quality: int) -> bytes:
+def encode(rgb: Rgb, media_type: RenderedType, quality: int) -> bytes:
+    """Encode ``(H, W, 3)`` RGB at a quality of 1 to 100, without any metadata."""
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     if media_type == "image/webp":
         done, encoded = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, quality])
