@@ -7,9 +7,10 @@ import sys
 import threading
 from pathlib import Path
 
-from embedding_pipeline.bootstrap import Boxseek, limits_of
+from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
 from embedding_pipeline.cli.demo_pictures import DemoPictures, choose_pictures, download_from
 from embedding_pipeline.cli.display import mode_for, shown
+from embedding_pipeline.cli.outcome import ends_on_interrupt
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.cli.serving import address, listening, patience, serve_app
 from embedding_pipeline.errors import BoxseekError
@@ -21,12 +22,13 @@ from minio_proxy.errors import ProxyError
 COLLECTION = "demo"
 
 
-def demo(settings: Settings, images: str) -> int:
+def demo(settings: Settings, images: str, models: ModelSource | None = None) -> int:
     """Serve the page and, at the same time, index a folder; Ctrl-C ends both cleanly.
 
     Args:
         settings: of everything.
         images: a folder; empty for photographs that can be had.
+        models: loads the models; None takes the real ones.
 
     Raises:
         IngestError: the named folder cannot be read.
@@ -34,7 +36,12 @@ def demo(settings: Settings, images: str) -> int:
     """
     if images:
         FolderSource(Path(images).expanduser(), limits=limits_of(settings))
-    with listening(settings) as bound, patience() as hurry, Boxseek.open(settings) as boxseek:
+    with (
+        ends_on_interrupt(),
+        listening(settings) as bound,
+        patience() as hurry,
+        Boxseek.open(settings, models=models) as boxseek,
+    ):
         where = address(bound)
         print(f"Boxseek is at {where}  (Ctrl-C ends it)", flush=True)
         stop = threading.Event()

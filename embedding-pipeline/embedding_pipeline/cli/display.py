@@ -125,6 +125,8 @@ def _rates(snapshot: Snapshot) -> str:
 
 
 def _left(snapshot: Snapshot) -> str:
+    if snapshot.state == "idle":
+        return f"took {snapshot.elapsed_s:.1f} s"
     if snapshot.left_s is None:
         return "time left unknown"
     minutes, seconds = divmod(round(snapshot.left_s), 60)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
-from embedding_pipeline.bootstrap import Boxseek, limits_of
+from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
 from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
@@ -31,10 +31,21 @@ def run_ingest(
     hidden: bool,
     report_file: Path | None,
     as_json: bool,
+    models: ModelSource | None = None,
 ) -> int:
-    """Bring a source in; returns 0, or 1 when some failed or the run was interrupted."""
+    """Bring a source in; returns 0, or 1 when some failed or the run was interrupted.
+
+    Args:
+        settings: of everything.
+        source_text: a folder or list, as typed.
+        options: what to do.
+        hidden: also names that begin with a dot.
+        report_file: for sums and failures; None for none.
+        as_json: JSON lines instead of text.
+        models: loads the models; None takes the real ones.
+    """
     source = open_source(source_text, limits=limits_of(settings), hidden=hidden)
-    with Boxseek.open(settings) as boxseek, stop_on_interrupt() as stop:
+    with Boxseek.open(settings, models=models) as boxseek, stop_on_interrupt() as stop:
         room = ingest_room(boxseek)
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 import click
@@ -41,6 +42,13 @@ def run_command(command: Callable[[], object]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextmanager
+def ends_on_interrupt() -> Iterator[None]:
+    """Let Ctrl-C be the ordinary end of a command that runs until then."""
+    with suppress(KeyboardInterrupt):
+        yield
 
 
 def debugging() -> bool:

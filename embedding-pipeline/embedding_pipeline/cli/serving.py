@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from embedding_pipeline.bootstrap import Boxseek
+from embedding_pipeline.bootstrap import Boxseek, ModelSource
+from embedding_pipeline.cli.outcome import ends_on_interrupt
 from embedding_pipeline.settings import Settings
 from minio_proxy.access import check_listen
 from minio_proxy.api.server import build_server
@@ -25,9 +26,19 @@ PATIENCE_S = 20.0
 """How long threads may take to end; then the process ends without them, which is safe."""
 
 
-def serve(settings: Settings) -> int:
-    """Serve what is there until SIGINT or SIGTERM; indexes nothing."""
-    with listening(settings) as bound, patience() as hurry, Boxseek.open(settings) as boxseek:
+def serve(settings: Settings, models: ModelSource | None = None) -> int:
+    """Serve what is there until SIGINT or SIGTERM; indexes nothing.
+
+    Args:
+        settings: of everything.
+        models: loads the models; None takes the real ones.
+    """
+    with (
+        ends_on_interrupt(),
+        listening(settings) as bound,
+        patience() as hurry,
+        Boxseek.open(settings, models=models) as boxseek,
+    ):
         print(f"Boxseek listens on {address(bound)}  (Ctrl-C ends it)", flush=True)
         serve_app(boxseek, bound)
         hurry()

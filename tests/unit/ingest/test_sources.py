@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -169,14 +171,19 @@ def test_large_files_that_are_no_pictures_are_not_read(tmp_path: Path) -> None:
 
 
 def test_deep_folders_need_no_deep_stack(tmp_path: Path) -> None:
-    """A folder in a folder in a folder, as deep as paths may be."""
+    """A folder in a folder in a folder, deeper than a small stack would allow."""
     path = tmp_path
-    for _ in range(1200):
+    for _ in range(100):
         path /= "d"
-        if len(str(path)) > 3900:
-            break
         path.mkdir()
-    assert paths(tmp_path) == []
+    (path / "a.jpg").write_bytes(b"x")
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack()) + 60)
+    try:
+        found = paths(tmp_path)
+    finally:
+        sys.setrecursionlimit(before)
+    assert found == ["d/" * 100 + "a.jpg"]
 
 
 def test_a_missing_folder_cannot_be_a_source(tmp_path: Path) -> None:
