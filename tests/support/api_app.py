@@ -37,9 +37,23 @@ def settings_of(folder: Path, **changes: Any) -> Settings:
 
 @contextmanager
 def opened(
-    folder: Path, *, models: ModelSource = fake_models, ready: bool = True, **changes: Any
+    folder: Path,
+    *,
+    models: ModelSource = fake_models,
+    ready: bool = True,
+    packaged: bool = False,
+    **changes: Any,
 ) -> Iterator[tuple[Boxseek, TestClient]]:
-    """Open Boxseek with fake models, and a client of its application."""
+    """Open Boxseek, with fake models unless others are given, and a client of its application.
+
+    Args:
+        folder: for everything it keeps.
+        models: loads the models.
+        ready: wait until they are loaded.
+        packaged: where real models come from, without asking any hub.
+        changes: settings by name.
+    """
+    changes |= {"models": "packaged"} if packaged else {}
     with Boxseek.open(settings_of(folder, **changes), models=models) as boxseek:
         if ready:
             boxseek.wait_ready(30)
