@@ -52,4 +52,5 @@ def mapped_errors() -> Iterator[None]:
 def _undecodable(reason: str) -> UndecodablePicture:
     if any(words in reason.lower() for words in _CUT_OFF_WORDS):
         return UndecodablePicture("The file is cut off: pixels are missing.", reason="cut_off")
-    return UndecodablePicture(f"The picture cannot be decoded: {reason[:200]}.", reason="damaged")
+    words = " ".join(reason[:200].split()).rstrip(" .")  # codecs end their lines
+    return UndecodablePicture(f"The picture cannot be decoded: {words}.", reason="damaged")

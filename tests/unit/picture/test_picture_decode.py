@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -238,6 +239,15 @@ def test_no_bytes_raise_anything_but_picture_errors(
     kept = bytes(data[: max(1, int(len(data) * keep))])
     with contextlib.suppress(PictureError):
         _check_form(decode(kept, Limits(max_pixels=10**6)))
+
+
+def test_a_heic_whose_pixels_are_larger_than_it_says_is_refused() -> None:
+    """A false size in the boxes does not let a large bitstream through the limit."""
+    data = files.encoded(files.gradient(512, 512), "HEIC")
+    said, false = struct.pack(">II", 512, 512), struct.pack(">II", 64, 64)
+    assert data.count(said) == 1
+    with pytest.raises(UndecodablePicture, match="cannot be decoded"):
+        decode(data.replace(said, false), Limits(max_pixels=10_000))
 
 
 def test_too_little_memory_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
