@@ -14,7 +14,8 @@ from embedding_pipeline.errors import InvalidVector
 SCORE_DIGITS = 6
 """Float32 vectors carry about seven digits; rounding makes equal vectors equal scores."""
 
-UNIT_TOLERANCE = 1e-3
+UNIT_TOLERANCE = 4e-4
+"""Elasticsearch refuses a dot product of vectors whose squared length is off by 1e-3."""
 
 
 def check_pictures(pictures: Sequence[PictureEntries], embedder: EmbedderDescription) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
+from support.indexes_elasticsearch import elasticsearch_settings
 from support.indexes_samples import description
 
 OpenCatalog = Callable[[], IndexCatalog]
@@ -20,7 +22,19 @@ def lancedb_catalogs(tmp_path: Path) -> OpenCatalog:
     return lambda: LanceDbCatalog(tmp_path / "index")
 
 
-@pytest.fixture(params=[pytest.param("lancedb_catalogs", id="lancedb")])
+@pytest.fixture
+def elasticsearch_catalogs(elasticsearch_url: str) -> Iterator[OpenCatalog]:
+    """Open catalogs below a random prefix, whose indices are deleted in the end."""
+    with elasticsearch_settings(elasticsearch_url) as settings:
+        yield lambda: ElasticsearchCatalog(settings)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("lancedb_catalogs", id="lancedb"),
+        pytest.param("elasticsearch_catalogs", id="elasticsearch", marks=pytest.mark.elasticsearch),
+    ]
+)
 def open_catalog(request: pytest.FixtureRequest) -> Iterator[OpenCatalog]:
     """Open one more handle on the same, at first empty, catalog; each is closed in the end."""
     opened: list[IndexCatalog] = []

@@ -105,8 +105,13 @@ def test_empty_filter_lets_all_pass(filled: ObjectIndex) -> None:
             id="confidence, whole pictures pass",
         ),
         pytest.param(
-            EntryFilter(kinds=("object",), min_confidence=0.4, collections=("y",), labels=("dog", "cat"),
-                        taken_before=NOON + timedelta(seconds=1)),
+            EntryFilter(
+                kinds=("object",),
+                min_confidence=0.4,
+                collections=("y",),
+                labels=("dog", "cat"),
+                taken_before=NOON + timedelta(seconds=1),
+            ),
             {"a1", "b1"},
             id="all together",
         ),

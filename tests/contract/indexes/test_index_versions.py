@@ -10,7 +10,7 @@ import pytest
 
 from embedding_pipeline.errors import IndexConflict, IndexNotFound
 from embedding_pipeline.ports.index import IndexCatalog, IndexCounts
-from support.indexes_samples import description, fill, picture
+from support.indexes_samples import description, fill, key, picture
 
 OpenCatalog = Callable[[], IndexCatalog]
 
@@ -83,7 +83,7 @@ def test_activating_the_active_one_changes_nothing(catalog: IndexCatalog) -> Non
 
 
 def test_versions_are_in_order_of_age(catalog: IndexCatalog) -> None:
-    """Names are unique and sort by age, also after the newest was dropped."""
+    """Names are unique and sort by age, also after one was dropped."""
     names = [catalog.create(description()).name for _ in range(3)]
     assert [version.name for version in catalog.versions()] == names == sorted(names)
     catalog.activate(names[0])
@@ -146,7 +146,7 @@ def test_dropped_version_answers_with_index_not_found(
         index.collection_counts,
         lambda: index.put([picture(2)]),
         lambda: index.picture("x"),
-        lambda: index.object("x"),
+        lambda: index.object(f"{key(1)}-001"),
     ):
         with pytest.raises(IndexNotFound):
             call()

@@ -1,0 +1,146 @@
+"""Nearest entries in Elasticsearch: candidates from its graph, scores exact."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from elasticsearch import Elasticsearch
+from numpy.typing import NDArray
+
+from embedding_pipeline.domain.description import ModelDescription
+from embedding_pipeline.domain.entries import ScoredEntry
+from embedding_pipeline.errors import InvalidQuery
+from embedding_pipeline.indexes.elasticsearch_documents import (
+    NO_VECTORS,
+    entry_of,
+    similarity_of,
+)
+from embedding_pipeline.indexes.scoring import ranked, rounded_scores
+
+MAX_CANDIDATES = 10_000
+"""Elasticsearch's bound of num_candidates and of the window of a result."""
+
+OVERSAMPLE = {"hnsw": None, "int8_hnsw": 3.0, "bbq_hnsw": 5.0}
+"""Quantized candidates that are scored again with the whole vectors, as a multiple of k."""
+
+_SPARE = 8
+_ENTRIES_SCORED_AT_ONCE = 4000
+
+
+class KnnSearch:
+    """kNN searches of one version.
+
+    Args:
+        client: the client.
+        alias: of the version.
+        description: decides metric, dimension and how many entries a picture may have.
+        index_type: of the version's mapping.
+        num_candidates: that a shard collects at least.
+    """
+
+    def __init__(
+        self,
+        client: Elasticsearch,
+        alias: str,
+        description: ModelDescription,
+        *,
+        index_type: str,
+        num_candidates: int,
+    ) -> None:
+        self._client = client
+        self._alias = alias
+        self._similarity = similarity_of(description.embedder)
+        self._keys_at_once = max(
+            1, _ENTRIES_SCORED_AT_ONCE // (1 + description.detector.max_objects)
+        )
+        self._oversample = OVERSAMPLE[index_type]
+        self._num_candidates = num_candidates
+
+    def nearest(
+        self, query: NDArray[np.float32], limit: int, clauses: list[dict[str, Any]]
+    ) -> list[ScoredEntry]:
+        """Return the ``limit`` entries closest to a query that meet all clauses.
+
+        A tie may reach over the limit; then more is fetched until the order by object id
+        decides it, as far as Elasticsearch's window reaches.
+        """
+        if limit > MAX_CANDIDATES:
+            raise InvalidQuery(
+                f"Elasticsearch gives at most {MAX_CANDIDATES} entries, {limit} were asked for.",
+                parameter="limit",
+                actual=limit,
+            )
+        wanted = min(limit + _SPARE, MAX_CANDIDATES)
+        while True:
+            found = self._found(query, wanted, clauses)
+            tied = len(found) == wanted and found[-1].score == found[limit - 1].score
+            if not tied or wanted == MAX_CANDIDATES:
+                return found[:limit]
+            wanted = min(2 * wanted, MAX_CANDIDATES)
+
+    def score(
+        self, query: NDArray[np.float32], image_keys: Sequence[str], clauses: list[dict[str, Any]]
+    ) -> list[ScoredEntry]:
+        """Score every entry of some pictures that meets all clauses.
+
+        Where no more entries pass the filter than candidates are asked for, the search is
+        exhaustive; so pictures are asked for in parts that cannot have more. That moves no
+        vectors, which fetching them would: 8 KB each.
+        """
+        found: list[ScoredEntry] = []
+        step = self._keys_at_once
+        parts = [image_keys[start : start + step] for start in range(0, len(image_keys), step)]
+        for part in parts:
+            filters = [{"terms": {"image_key": list(part)}}, *clauses]
+            found += self._search(query, MAX_CANDIDATES, MAX_CANDIDATES, filters)
+        return sorted(found, key=lambda hit: (-hit.score, hit.entry.object_id))
+
+    def _found(
+        self, query: NDArray[np.float32], wanted: int, clauses: list[dict[str, Any]]
+    ) -> list[ScoredEntry]:
+        found = self._search(query, wanted, max(wanted, self._num_candidates), clauses)
+        if len(found) < wanted and len(found) < self._count(clauses):
+            # The graph did not reach every entry; more candidates make the search wider, and
+            # exhaustive when no more than these pass.
+            found = self._search(query, wanted, MAX_CANDIDATES, clauses)
+        return found
+
+    def _search(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        candidates: int,
+        clauses: list[dict[str, Any]],
+    ) -> list[ScoredEntry]:
+        knn: dict[str, Any] = {
+            "field": "features",
+            "query_vector": query.tolist(),
+            "k": wanted,
+            "num_candidates": min(candidates, MAX_CANDIDATES),
+            "filter": clauses,
+        }
+        if self._oversample is not None:
+            knn["rescore_vector"] = {"oversample": self._oversample}
+        answer = self._client.search(
+            index=self._alias,
+            query={"bool": {"must": [{"knn": knn}]}},
+            size=wanted,
+            sort=[{"_score": "desc"}, {"object_id": "asc"}],
+            track_scores=True,
+            track_total_hits=False,
+            source=NO_VECTORS,
+            allow_partial_search_results=False,
+        )
+        return self._ranked(answer["hits"]["hits"])
+
+    def _ranked(self, hits: Sequence[Mapping[str, Any]]) -> list[ScoredEntry]:
+        scores = np.array([hit["_score"] for hit in hits], np.float64)
+        if self._similarity != "l2_norm":
+            scores = np.clip(2.0 * scores - 1.0, -1.0, 1.0)
+        return ranked([entry_of(hit["_source"]) for hit in hits], rounded_scores(scores))
+
+    def _count(self, clauses: list[dict[str, Any]]) -> int:
+        answer = self._client.count(index=self._alias, query={"bool": {"filter": clauses}})
+        return int(answer["count"])
