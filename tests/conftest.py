@@ -49,7 +49,7 @@ def test_data() -> Path:
 def test_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.TestServers]:
     """Real Elasticsearch and S3 servers for this run; see support/servers.py."""
     source, reason = servers.choose(
-        os.environ, servers.docker_answers, lambda: servers.native().assembled()
+        os.environ, servers.docker_answers, lambda: servers.native("assemble").assembled()
     )
     if source == "none":
         pytest.skip(reason)

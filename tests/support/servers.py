@@ -7,9 +7,10 @@ the tests that need them are skipped with that reason.
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,23 +78,18 @@ def docker_answers() -> bool:
         return False
 
 
-def native() -> ModuleType:
-    """The script infra/native/native.py as a module."""
-    spec = importlib.util.spec_from_file_location("native", ROOT / "infra" / "native" / "native.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    import sys  # noqa: PLC0415 - dataclasses look their module up by name
-
-    sys.modules["native"] = module
-    spec.loader.exec_module(module)
-    return module
+def native(module: str) -> ModuleType:
+    """One of the scripts of infra/native as a module: assemble, processes or native."""
+    folder = str(ROOT / "infra" / "native")
+    if folder not in sys.path:
+        sys.path.append(folder)
+    return importlib.import_module(module)
 
 
 @contextmanager
 def native_servers(folder: Path) -> Iterator[TestServers]:
     """Native servers on free ports with their data below ``folder``; ended afterwards."""
-    script = native()
+    script = native("processes")
     servers = script.start(folder, elasticsearch_port=0, s3_port=0)
     try:
         yield TestServers(
@@ -118,7 +114,6 @@ def docker_servers() -> Iterator[TestServers]:
         .with_env("discovery.type", "single-node")
         .with_env("xpack.security.enabled", "false")
         .with_env("ES_JAVA_OPTS", "-Xms512m -Xmx512m")
-        .with_bind_ports(9200, ("127.0.0.1", None))
         .waiting_for(HttpWaitStrategy(9200, "/_cluster/health").for_status_code(200))
     )
     minio = (
@@ -126,9 +121,11 @@ def docker_servers() -> Iterator[TestServers]:
         .with_command("server /data")
         .with_env("MINIO_ROOT_USER", "boxseek")
         .with_env("MINIO_ROOT_PASSWORD", "boxseek-test")
-        .with_bind_ports(9000, ("127.0.0.1", None))
         .waiting_for(HttpWaitStrategy(9000, "/minio/health/ready").for_status_code(200))
     )
+    # Bound to loopback: testcontainers' own verb for ports takes no address.
+    elasticsearch.ports.update({"9200/tcp": ("127.0.0.1", None)})  # type: ignore[dict-item] # docker takes pairs
+    minio.ports.update({"9000/tcp": ("127.0.0.1", None)})  # type: ignore[dict-item] # docker takes pairs
     with elasticsearch, minio:
         yield TestServers(
             source="docker",

@@ -14,31 +14,33 @@ import pytest
 
 from support.servers import native
 
+write_block = native("native").write_block
+
 
 @pytest.fixture
 def script() -> ModuleType:
-    """The script as a module."""
-    return native()
+    """The module that starts and ends servers."""
+    return native("processes")
 
 
-def test_settings_come_and_go_between_markers(script: ModuleType, tmp_path: Path) -> None:
+def test_settings_come_and_go_between_markers(tmp_path: Path) -> None:
     """What a person wrote into .env stays as it was, before and after."""
     file = tmp_path / ".env"
     file.write_text("BOXSEEK_PORT=8010\n")
-    script.write_block({"BOXSEEK_INDEX": "elasticsearch"}, file)
+    write_block({"BOXSEEK_INDEX": "elasticsearch"}, file)
     assert "BOXSEEK_INDEX=elasticsearch" in file.read_text()
-    script.write_block({"BOXSEEK_INDEX": "elasticsearch", "BOXSEEK_STORE": "s3"}, file)
+    write_block({"BOXSEEK_INDEX": "elasticsearch", "BOXSEEK_STORE": "s3"}, file)
     assert file.read_text().count("BOXSEEK_INDEX") == 1
-    script.write_block({}, file)
+    write_block({}, file)
     assert file.read_text() == "BOXSEEK_PORT=8010\n"
 
 
-def test_env_file_of_the_servers_alone_goes_with_them(script: ModuleType, tmp_path: Path) -> None:
+def test_env_file_of_the_servers_alone_goes_with_them(tmp_path: Path) -> None:
     """Stopping the servers leaves no empty .env behind, and passwords are the owner's alone."""
     file = tmp_path / ".env"
-    script.write_block({"BOXSEEK_STORE": "s3"}, file)
+    write_block({"BOXSEEK_STORE": "s3"}, file)
     assert file.stat().st_mode & 0o077 == 0
-    script.write_block({}, file)
+    write_block({}, file)
     assert not file.exists()
 
 
@@ -69,8 +71,9 @@ def test_stop_ends_a_process_that_ignores_sigterm(
             os.kill(process.pid, 0)
 
 
-def test_missing_tools_are_named(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without Java, Maven and Go the message names each and the other way."""
+    script = native("assemble")
     monkeypatch.setattr(script.shutil, "which", lambda _tool: None)
     with pytest.raises(SystemExit) as stopped:
         script.check_tools()
