@@ -165,7 +165,7 @@ class Boxseek:
         if isinstance(picture, str) and OBJECT_ID.fullmatch(picture):
             source = IndexedObject(picture)
         else:
-            data = picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+            data = picture if isinstance(picture, bytes) else self._bytes_of(Path(picture))
             source = PictureBytes(data)
         self.wait_ready()
         request = SearchRequest(
@@ -187,11 +187,27 @@ class Boxseek:
         for start in range(0, len(paths), size):
             files = [Path(path) for path in paths[start : start + size]]
             uploads = [
-                Upload(file.name, file.read_bytes(), collection, metadata, f"folder:{file.parent}")
+                Upload(
+                    file.name, self._bytes_of(file), collection, metadata, f"folder:{file.parent}"
+                )
                 for file in files
             ]
             results += self.library.add(uploads)
         return results
+
+    def add_folder(self, folder: Path | str, *, collection: str | None = None) -> list[AddResult]:
+        """Store and index every file below a folder, in the order of their paths.
+
+        What is no picture is rejected in its result. For an archive use `boxseek ingest`,
+        which resumes and reports.
+        """
+        files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+        return self.add(files, collection=collection)
+
+    def _bytes_of(self, file: Path) -> bytes:
+        """Bytes of a file; of one that is too large, just enough to see that it is."""
+        with file.open("rb") as opened:
+            return opened.read(self.settings.max_bytes + 1)
 
     def _check_models(self) -> None:
         if self.runner.error is not None:

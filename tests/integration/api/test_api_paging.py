@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
-from support import indexes_samples
-from support.api_app import opened, search
 
 from embedding_pipeline.bootstrap import Boxseek
+from support import indexes_samples
+from support.api_app import opened, search
 
 PICTURES = 700
 
