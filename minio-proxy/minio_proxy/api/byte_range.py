@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from minio_proxy.errors import RangeNotSatisfiable
 
 MAX_DIGITS = 18  # more digits than any file has bytes
-_RANGE = re.compile(r"bytes[ \t]*=[ \t]*(?P<first>\d*)-(?P<last>\d*)[ \t]*", re.IGNORECASE | re.ASCII)
+_RANGE = re.compile(
+    r"bytes[ \t]*=[ \t]*(?P<first>\d*)-(?P<last>\d*)[ \t]*", re.IGNORECASE | re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)

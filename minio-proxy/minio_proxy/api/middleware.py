@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -79,6 +80,8 @@ class RequestMiddleware:
                 await _head_too_large()(scope, receive, reply.send)
                 return
             await self.app(scope, receive, reply.send)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
         except Exception as exc:
             known = isinstance(exc, ProxyError)
             if not known or reply.status:
