@@ -15,6 +15,8 @@ from queue import Empty, Queue
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import httpx
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRONT = REPOSITORY / "search-front"
 START_S = 120.0
@@ -92,6 +94,17 @@ def serving(data_dir: Path, more: Mapping[str, str] | None = None) -> Iterator[s
             process.wait(timeout=10)
         if process.stdout:
             process.stdout.close()
+
+
+def add_pictures(url: str, pictures: Sequence[Path], collection: str) -> None:
+    """Upload pictures, as a visitor would; every one must be taken."""
+    for start in range(0, len(pictures), 8):
+        files = [("files", (path.name, path.read_bytes())) for path in pictures[start : start + 8]]
+        answer = httpx.post(
+            f"{url}/v1/images", files=files, data={"collection": collection}, timeout=START_S
+        )
+        assert answer.status_code == 200, answer.text
+        assert {row["status"] for row in answer.json()["images"]} <= {"indexed", "duplicate"}
 
 
 def _address(process: subprocess.Popen[str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,9 +13,9 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from support.front_browser import find_chromium, launch_arguments
 from support.front_page import PATIENCE_MS, Visitor
-from support.front_site import FRONT, Site, boxseek, serving
+from support.front_site import FRONT, Site, add_pictures, serving
 
-ARCHIVE_PICTURES = 60
+ARCHIVE_PICTURES = 40
 DESKTOP = {"width": 1360, "height": 900}
 
 
@@ -66,21 +65,16 @@ def _built() -> None:
 @pytest.fixture(scope="session")
 def site(_built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A service with the samples and, where there is one, some of the archive of photographs."""
-    folder = tmp_path_factory.mktemp("front")
-    data_dir = folder / "data"
-    boxseek(["ingest", str(assets()), "--collection", "samples"], data_dir)
-    pictures, collections = 2, ["samples"]
     archive = os.environ.get("BOXSEEK_TEST_DATA")
+    given = {"samples": sorted(assets().glob("*.jpg"))}
     if archive:
-        some = folder / "archive"
-        some.mkdir()
-        for path in sorted(Path(archive, "coco128", "images").glob("*.jpg"))[:ARCHIVE_PICTURES]:
-            shutil.copy(path, some)
-            pictures += 1
-        boxseek(["ingest", str(some), "--collection", "archive"], data_dir)
-        collections.append("archive")
+        photographs = sorted(Path(archive, "coco128", "images").glob("*.jpg"))
+        given["archive"] = photographs[:ARCHIVE_PICTURES]
+    data_dir = tmp_path_factory.mktemp("front") / "data"
     with serving(data_dir) as url:
-        yield Site(url, data_dir, pictures, tuple(collections))
+        for collection, pictures in given.items():
+            add_pictures(url, pictures, collection)
+        yield Site(url, data_dir, sum(map(len, given.values())), tuple(given))
 
 
 @pytest.fixture
