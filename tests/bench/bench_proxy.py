@@ -1,0 +1,270 @@
+"""How fast the proxy gives out pictures, side by side with MinIO in one run.
+
+With BOXSEEK_TEST_S3_ENDPOINT (and BOXSEEK_TEST_S3_ACCESS_KEY, BOXSEEK_TEST_S3_SECRET_KEY)
+the proxy stands before that store and the store's own rate is measured beside it;
+otherwise the originals lie in a folder. Figures of different runs do not compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import io
+import json
+import os
+import secrets
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from minio_proxy.bootstrap import build_store
+from minio_proxy.settings import ProxySettings
+
+SIZES = {"200 KB": 200_000, "20 MB": 20_000_000}
+CONNECTIONS = (1, 16, 64)
+READ = 1024 * 1024
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy in a process of its own."""
+
+    port: int
+    pid: int
+
+    def url(self, path: str) -> str:
+        """Full address of a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def resident_bytes(self) -> int:
+        """Memory of the process now."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def environment(folder: Path, offload: str) -> dict[str, str]:
+    """Settings of the proxy under test."""
+    found = {
+        "BOXSEEK_DATA_DIR": str(folder),
+        "BOXSEEK_LOG_LEVEL": "warning",
+        "BOXSEEK_OFFLOAD": offload,
+    }
+    endpoint = os.environ.get("BOXSEEK_TEST_S3_ENDPOINT")
+    if endpoint:
+        found |= {
+            "BOXSEEK_STORE": "s3",
+            "BOXSEEK_S3_ENDPOINT": endpoint,
+            "BOXSEEK_S3_BUCKET": "boxseek-bench",
+            "BOXSEEK_S3_PREFIX": folder.name,
+            "BOXSEEK_S3_ACCESS_KEY": os.environ.get("BOXSEEK_TEST_S3_ACCESS_KEY", ""),
+            "BOXSEEK_S3_SECRET_KEY": os.environ.get("BOXSEEK_TEST_S3_SECRET_KEY", ""),
+        }
+    return found
+
+
+@contextmanager
+def proxy(folder: Path, offload: str = "off") -> Iterator[Proxy]:
+    """Run a proxy until the block ends."""
+    port = _free_port()
+    variables = environment(folder, offload) | {"BOXSEEK_PROXY_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minio_proxy"], env=os.environ | variables, cwd=folder
+    )
+    try:
+        _wait(port, process)
+        yield Proxy(port, process.pid)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+
+def _free_port() -> int:
+    import socket  # noqa: PLC0415 - used here alone
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise SystemExit("the proxy did not start")
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("the proxy did not answer")
+
+
+class Client:
+    """One connection that is kept; follows redirects to one other host."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, http.client.HTTPConnection] = {}
+
+    def get(self, url: str) -> int:
+        """Read a whole body; gives its bytes."""
+        parts = urlsplit(url)
+        connection = self._connections.setdefault(
+            parts.netloc, http.client.HTTPConnection(parts.netloc, timeout=120)
+        )
+        connection.request("GET", parts.path + (f"?{parts.query}" if parts.query else ""))
+        answer = connection.getresponse()
+        if answer.status in {302, 307}:
+            answer.read()
+            return self.get(str(answer.headers["location"]))
+        if answer.status != 200:
+            raise SystemExit(f"{parts.path}: {answer.status} {answer.read()[:200]!r}")
+        buffer = bytearray(READ)
+        total = 0
+        while count := answer.readinto(buffer):
+            total += count
+        return total
+
+
+def rate(url: Callable[[], str], connections: int, seconds: float) -> float:
+    """Bytes a second over some connections."""
+    end = time.perf_counter() + seconds
+
+    def work(_: int) -> int:
+        client, total = Client(), 0
+        while time.perf_counter() < end:
+            total += client.get(url())
+        return total
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        total = sum(pool.map(work, range(connections)))
+    return total / (time.perf_counter() - started)
+
+
+def compare(folder: Path, seconds: float, rounds: int) -> None:
+    """Print rates of the store itself, of streaming and of off-load, interleaved."""
+    settings = _settings(folder)
+    store = build_store(settings)
+    keys = {name: secrets.token_hex(32) for name in SIZES}
+    for name, size in SIZES.items():
+        data = io.BytesIO(b"\xff\xd8\xff" + secrets.token_bytes(size - 3))
+        store.put(f"originals/{keys[name][:2]}/{keys[name]}", data, size_bytes=size)
+    direct = getattr(store, "presigned_url", None)
+    with proxy(folder) as streaming, proxy(folder, "redirect" if direct else "off") as offloading:
+        for name in SIZES:
+            path = f"/objects/{keys[name]}"
+            ways: dict[str, Callable[[], str]] = {"streaming": lambda p=path: streaming.url(p)}  # type: ignore[misc]
+            if direct:
+                address = direct(f"originals/{keys[name][:2]}/{keys[name]}", 3600)
+                ways = {"store": lambda a=address: a, **ways}  # type: ignore[misc]
+                ways["off-load"] = lambda p=path: offloading.url(p)  # type: ignore[misc]
+            for connections in CONNECTIONS:
+                found: dict[str, list[float]] = {way: [] for way in ways}
+                for _ in range(rounds):
+                    for way, url in ways.items():
+                        found[way].append(rate(url, connections, seconds))
+                _print(name, connections, found)
+    store.close()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _print(name: str, connections: int, found: dict[str, list[float]]) -> None:
+    middle = {way: statistics.median(rates) for way, rates in found.items()}
+    store = middle.get("store")
+    for way, value in middle.items():
+        share = f"{value / store:7.0%} of the store" if store else ""
+        _say(f"{name:>7} {connections:3} connections  {way:<10} {value / 1e6:8.0f} MB/s {share}")
+
+
+def memory(folder: Path) -> None:
+    """Print how much memory one download of a gigabyte adds to the process."""
+    store = build_store(_settings(folder))
+    key = secrets.token_hex(32)
+    path = folder / "gigabyte"
+    with path.open("wb") as file:
+        file.truncate(GIGABYTE)
+    with path.open("rb") as file:
+        store.put(f"originals/{key[:2]}/{key}", file, size_bytes=GIGABYTE)
+    path.unlink()
+    with proxy(folder) as running, ThreadPoolExecutor(1) as pool:
+        Client().get(running.url("/healthz"))
+        before = running.resident_bytes()
+        done = pool.submit(Client().get, running.url(f"/objects/{key}"))
+        most = before
+        while not done.done():
+            most = max(most, running.resident_bytes())
+            time.sleep(0.005)
+        assert done.result() == GIGABYTE
+    store.delete(f"originals/{key[:2]}/{key}")
+    store.close()
+    _say(f"   1 GB  memory {(most - before) / 1e6:+.1f} MB (limit +16 MB)")
+
+
+def thumbnails(folder: Path) -> None:
+    """Print how many cached thumbnails are given in the time that making one takes."""
+    pixels = np.random.default_rng(0).integers(0, 256, (75, 100, 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).resize((4000, 3000)).save(out, "JPEG", quality=90)
+    with proxy(folder) as running:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port)
+        connection.request("POST", "/objects", out.getvalue())
+        key = json.loads(connection.getresponse().read())["key"]
+        client = Client()
+        made, cached = [], []
+        for width in (64, 128, 256, 320, 512, 640):
+            url = running.url(f"/thumbnails/{width}/{key}")
+            made.append(_timed(client, url))
+            cached += [_timed(client, url) for _ in range(20)]
+    making, giving = statistics.median(made), statistics.median(cached)
+    _say(
+        f"thumbnail of 12 megapixels: made in {making * 1e3:.1f} ms, cached {giving * 1e3:.1f} ms, ",
+        end="",
+    )
+    _say(f"{making / giving:.0f} times the rate (wanted 10)")
+
+
+def _timed(client: Client, url: str) -> float:
+    started = time.perf_counter()
+    client.get(url)
+    return time.perf_counter() - started
+
+
+def _settings(folder: Path) -> ProxySettings:
+    os.environ.update(environment(folder, "off"))
+    return ProxySettings(_env_file=None)
+
+
+def main() -> None:
+    """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of each way, interleaved")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="boxseek-bench-") as name:
+        folder = Path(name)
+        compare(folder, chosen.seconds, chosen.rounds)
+        memory(folder)
+        thumbnails(folder)
+
+
+if __name__ == "__main__":
+    main()
