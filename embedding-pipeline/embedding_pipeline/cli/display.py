@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, TextIO, TypeAlias
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
 
 from embedding_pipeline.ingest.progress import Progress as Counts
 from embedding_pipeline.ingest.progress import Snapshot
@@ -92,15 +94,12 @@ def _line(snapshot: Snapshot, mode: Mode, stream: TextIO) -> None:
 
 
 def _live(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) -> None:
+    """A bar, and below it a line of facts, so that both fit a narrow terminal."""
     del mode
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
-    with Progress(*columns, console=Console(file=stream), refresh_per_second=4) as bar:
-        task = bar.add_task("listing", total=None, facts="")
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    task = bar.add_task("listing", total=None)
+    facts = Text()
+    with Live(Group(bar, facts), console=Console(file=stream), refresh_per_second=4) as live:
         while True:
             last = ended.wait(LIVE_S)
             snapshot = counts.snapshot()
@@ -109,9 +108,10 @@ def _live(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) ->
                 description="listing" if snapshot.listing else "indexing",
                 completed=snapshot.done,
                 total=None if snapshot.listing else snapshot.total,
-                facts=_facts(snapshot),
             )
+            facts.plain = _facts(snapshot)
             if last:
+                live.refresh()
                 return
 
 

@@ -8,14 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-import click
 from pydantic import ValidationError
+from typer.exceptions import Abort, TyperException
 
 from embedding_pipeline.errors import BoxseekError
 from embedding_pipeline.settings import Settings
 from minio_proxy.errors import ProxyError, SettingsError
 
 COULD_NOT_RUN = 2
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of SIGINT."""
 
 
 def run_command(command: Callable[[], object]) -> NoReturn:
@@ -31,16 +33,12 @@ def run_command(command: Callable[[], object]) -> NoReturn:
             raise
         print(f"boxseek: {exc.message}", file=sys.stderr)
         sys.exit(COULD_NOT_RUN)
-    except click.ClickException as exc:
-        exc.show()
-        sys.exit(exc.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except TyperException as exc:
+        print(f"boxseek: {exc.format_message()} (--help tells more)", file=sys.stderr)
+        sys.exit(COULD_NOT_RUN)
+    except (KeyboardInterrupt, Abort):
         print("boxseek: interrupted", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (``boxseek failures | head``): nothing to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

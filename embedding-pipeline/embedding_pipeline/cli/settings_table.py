@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from embedding_pipeline.settings import Settings
 from minio_proxy.settings import ProxySettings
 
+
 def settings_table() -> str:
     """All settings as a Markdown table, those of the proxy alone first, in the code's order."""
     lines = ["| variable | default | what it is |", "| --- | --- | --- |"]
