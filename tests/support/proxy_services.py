@@ -46,7 +46,7 @@ def picture(seed: int = 0, size_wh: tuple[int, int] = (96, 64), kind: str = "JPE
 def settings(folder: Path, **changes: object) -> ProxySettings:
     """Settings with their data below ``folder`` and nothing of this machine's."""
     values: dict[str, object] = {"data_dir": folder, "host": HOST, **changes}
-    return ProxySettings(_env_file=None, **values)  # type: ignore[arg-type, call-arg]
+    return ProxySettings(_env_file=None, **values)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True)
