@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 
 from embedding_pipeline.domain.description import ModelDescription
@@ -17,8 +17,9 @@ from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.ingest.stages import in_background
 from embedding_pipeline.pipeline.tasks import PictureTask
 from embedding_pipeline.ports.index import IndexCatalog, IndexVersion, ObjectIndex
-from minio_proxy.errors import ProxyError
+from minio_proxy.errors import ObjectNotFound, ProxyError
 from minio_proxy.originals import Originals
+from minio_proxy.records import PictureRecord
 
 PAGE_KEYS = 1000
 MOST_ROUNDS = 5
@@ -176,6 +177,8 @@ class Rebuild:
     def _read(self, key: str) -> bytes | None:
         try:
             return self._originals.read(key)
+        except ObjectNotFound:
+            return None  # deleted meanwhile
         except ProxyError as exc:
             self._failed(key, problem_of(exc, "read"))
             return None
@@ -191,13 +194,16 @@ class Rebuild:
                 )
                 self._failed(key, problem)
                 continue
-            record = self._originals.record(key)
-            if record.first_added_at is None:
-                # Stored by a run that was killed before it wrote where the picture came from.
-                added_at = self._originals.stat(key).modified_at
-                record = replace(record, first_added_at=added_at)
-            made.append(entries_of(record, result))
+            with suppress(ObjectNotFound):  # deleted meanwhile
+                made.append(entries_of(self._record(key), result))
         return made
+
+    def _record(self, key: str) -> PictureRecord:
+        stat, record = self._originals.stat(key), self._originals.record(key)
+        if record.first_added_at is None:
+            # Stored by a run that was killed before it wrote where the picture came from.
+            return replace(record, first_added_at=stat.modified_at)
+        return record
 
     def _write(self, index: ObjectIndex, made: Sequence[PictureEntries]) -> None:
         with self._progress.busy("write"):
