@@ -87,7 +87,9 @@ class Visitor:
     def wait_results(self) -> None:
         """Wait until a search has answered."""
         self.page.wait_for_url(re.compile(r"[?&](q|object)="), timeout=PATIENCE_MS)
-        expect(self.results.locator(".head .count")).not_to_have_text("Searching…", timeout=PATIENCE_MS)
+        expect(self.results.locator(".head .count")).not_to_have_text(
+            "Searching…", timeout=PATIENCE_MS
+        )
         expect(self.cards.first).to_be_visible(timeout=PATIENCE_MS)
 
     @property

@@ -45,14 +45,14 @@ def test_label_filter_and_back(visitor: Visitor, bus: Path) -> None:
     all_results = visitor.cards.count()
     labels = visitor.page.get_by_role("group", name="Labels")
     names = labels.get_by_role("button").all_inner_texts()
-    chosen = labels.get_by_role("button", name=re.compile("^bus "))
+    chosen = labels.get_by_role("button", name=re.compile("^person "))
     chosen.click()
-    visitor.page.wait_for_url(re.compile("label=bus"))
+    visitor.page.wait_for_url(re.compile("label=person"))
     visitor.wait_results()
     expect(chosen).to_have_attribute("aria-pressed", "true")
     shown = visitor.cards.locator(".match.best .label").all_inner_texts()
     assert shown
-    assert all(text.startswith("bus ") for text in shown)
+    assert all(text.startswith("person ") for text in shown)
     assert labels.get_by_role("button").all_inner_texts() == names
     visitor.shoot("10-label-filter")
     visitor.page.go_back()
