@@ -60,15 +60,14 @@ class LanceDbIndex:
         check_pictures(pictures, self._embedder)
         latest = {picture.image_key: picture for picture in pictures}
         with self._errors():
-            rows = self._writer.put(list(latest.values()))
-        self._tidying.wrote(rows)
+            self._tidying.wrote(self._writer.put(list(latest.values())))
         return WriteReport(len(latest))
 
     def delete(self, image_keys: Sequence[str]) -> int:
         """See ObjectIndex."""
         with self._errors():
             removed = self._writer.delete(sorted(set(image_keys)))
-        self._tidying.wrote(removed)
+            self._tidying.wrote(removed)
         return removed
 
     def make_searchable(self) -> None:

@@ -21,6 +21,12 @@ VECTOR_INDEX_FROM_ROWS = 50_000
 """Below this many rows an exact scan is quick enough and finds everything."""
 
 COMMITS_BEFORE_TIDYING = 64
+SMALL_TABLE_ROWS = 20_000
+GROWTH_BEFORE_TIDYING = 0.25
+MOST_COMMITS = 512
+"""Merging rewrites the table: a small one whenever there were some commits, a large one only
+after it has grown by a share (so a backfill rewrites each row a few times), or after many."""
+
 OPTIMISTIC_TRIES = 3
 KEEP_OLD_FILES = timedelta(seconds=60)
 """Longer than any search takes, so that a reader never loses the files it reads."""
@@ -56,6 +62,7 @@ class Tidying:
         self._name = name
         self._lock = threading.Lock()
         self._commits = 0
+        self._new_rows = 0
         self._thread: threading.Thread | None = None
 
     def wrote(self, rows: int) -> None:
@@ -64,11 +71,17 @@ class Tidying:
             return
         with self._lock:
             self._commits += 1
-            if self._commits < COMMITS_BEFORE_TIDYING or self._busy():
+            self._new_rows += rows
+            if self._commits < COMMITS_BEFORE_TIDYING or self._busy() or not self._due():
                 return
-            self._commits = 0
+            self._commits, self._new_rows = 0, 0
             self._thread = threading.Thread(target=self._run_quietly, name="index-tidying")
             self._thread.start()
+
+    def _due(self) -> bool:
+        total = self._table.count_rows()
+        grown = self._new_rows >= GROWTH_BEFORE_TIDYING * total
+        return total <= SMALL_TABLE_ROWS or grown or self._commits >= MOST_COMMITS
 
     def run(self) -> None:
         """Build missing indexes, merge small files, drop old ones, index what is new.

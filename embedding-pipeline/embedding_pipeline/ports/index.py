@@ -121,6 +121,10 @@ class ObjectIndex(Protocol):
         Returns:
             Scores are exact although candidates may come from an approximate index. Fewer
             than ``limit`` entries mean that no more pass the filter.
+
+        Raises:
+            InvalidVector: the query doesn't fit the description.
+            InvalidQuery: a time of the filter has no zone, or a text is no Unicode.
         """
         ...
 
