@@ -40,7 +40,7 @@ def hub() -> Iterator[Hub]:
     class Handler(BaseHTTPRequestHandler):
         """Answers GET from the hub's files; large files by redirect, as the real hub does."""
 
-        def do_GET(self) -> None:  # noqa: N802 - the base class names it
+        def do_GET(self) -> None:
             """Answer one request."""
             state.requests.append(self.path)
             body = state.files.get(self.path.removeprefix("/cdn"))

@@ -15,6 +15,7 @@ from embedding_pipeline.models.choose import (
 )
 from embedding_pipeline.models.downloads import sha256_of
 from embedding_pipeline.models.sources import Source, detector_source, embedder_source
+from embedding_pipeline.models.trusted import PACKAGED
 from embedding_pipeline.models.weights import DETECTOR_SUFFIXES, EMBEDDER_SUFFIX, Weights
 
 
@@ -51,14 +52,14 @@ def _exact(
     from_package: Callable[[], Weights],
     source: Callable[[], Source],
 ) -> Weights:
-    if wanted.origin == "packaged":
+    if wanted.sha256 in PACKAGED:
         found = _packaged(wanted.sha256, from_package)
         if found is not None:
             return found
     path = _among(_candidates(wanted.name, chooser, suffixes, setting), wanted.sha256)
     if path is not None:
         return Weights(wanted.name, path, chooser.folder.verified(path), wanted.origin)
-    if wanted.origin != "hub" or chooser.settings.models == "packaged":
+    if chooser.settings.models == "packaged":
         raise _missing(wanted, chooser, "no hub was asked")
     return _from_hub(wanted, chooser, source)
 

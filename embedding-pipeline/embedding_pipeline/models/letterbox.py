@@ -9,6 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_ENLARGEMENT = 1.25
+"""Pictures smaller than the input are enlarged no more than this: a network sees less in a
+blurred picture (a 128-pixel portrait scores 0.92 at 160 pixels and 0.66 at 736), its boxes
+follow compression noise, and it costs more."""
+
 PADDING_GRAY = 114
 """Grey of the padding that Ultralytics trains with."""
 
@@ -35,9 +40,10 @@ class Fit:
 def fit_rectangle(size_wh: tuple[int, int], input_size: int, stride: int) -> Fit:
     """Fit a picture so that its longer side is ``input_size``, the input as small as it can be.
 
-    Both sides of the input are multiples of ``stride``; the picture lies in the middle.
+    Small pictures are enlarged by MAX_ENLARGEMENT at most. Both sides of the input are multiples
+    of ``stride``; the picture lies in the middle.
     """
-    factor = input_size / max(size_wh)
+    factor = min(input_size / max(size_wh), MAX_ENLARGEMENT)
     inner_wh = (max(1, round(size_wh[0] * factor)), max(1, round(size_wh[1] * factor)))
     width, height = (math.ceil(side / stride) * stride for side in inner_wh)
     return _centered(size_wh, inner_wh, (height, width))

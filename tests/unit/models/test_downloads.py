@@ -4,7 +4,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from support.models_hub import hub
 
 from embedding_pipeline.errors import WeightsChanged, WeightsNotFound
 from embedding_pipeline.models.downloads import (
@@ -13,6 +12,7 @@ from embedding_pipeline.models.downloads import (
     download,
     why_unreachable,
 )
+from support.models_hub import hub
 
 PATH = "/timm/tiny/resolve/main/model.safetensors"
 
@@ -65,7 +65,9 @@ def test_a_damaged_download_is_refused(tmp_path: Path) -> None:
         state.files[PATH] = b"damaged"
         state.announced = "0" * 64
         with pytest.raises(WeightsNotFound, match="damaged"):
-            download(Remote("tiny", state.url + PATH, "t.safetensors"), tmp_path, connect_timeout_s=1)
+            download(
+                Remote("tiny", state.url + PATH, "t.safetensors"), tmp_path, connect_timeout_s=1
+            )
     assert not list(tmp_path.glob("*safetensors*"))
 
 

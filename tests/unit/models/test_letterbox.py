@@ -17,9 +17,10 @@ from embedding_pipeline.models.letterbox import (
     [
         pytest.param((640, 480), (480, 640), id="exact"),
         pytest.param((810, 1080), (640, 480), id="shrunk"),
-        pytest.param((64, 48), (480, 640), id="enlarged"),
-        pytest.param((500, 333), (448, 640), id="padded"),
-        pytest.param((1, 1), (640, 640), id="one-pixel"),
+        pytest.param((520, 390), (480, 640), id="enlarged"),
+        pytest.param((64, 48), (64, 96), id="enlarged-a-little"),
+        pytest.param((500, 333), (416, 640), id="padded"),
+        pytest.param((1, 1), (32, 32), id="one-pixel"),
         pytest.param((1, 20_000), (640, 32), id="thread"),
         pytest.param((20_000, 1), (32, 640), id="lying-thread"),
     ],
@@ -27,10 +28,10 @@ from embedding_pipeline.models.letterbox import (
 def test_the_input_is_the_smallest_that_holds_the_picture(
     size_wh: tuple[int, int], shape_hw: tuple[int, int]
 ) -> None:
-    """The longer side fills the input; both sides are multiples of the stride."""
+    """Multiples of the stride; small pictures are enlarged by a quarter at most."""
     fit = fit_rectangle(size_wh, 640, 32)
     assert fit.shape_hw == shape_hw
-    assert max(fit.inner_wh) == 640
+    assert max(fit.inner_wh) == min(640, round(max(size_wh) * 1.25))
     image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
     assert place(image, fit).shape == (*shape_hw, 3)
 

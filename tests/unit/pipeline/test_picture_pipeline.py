@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.models_fakes import LABELS, FakeDetector, FakeEmbedder
 
 from embedding_pipeline.domain.entries import Detection
 from embedding_pipeline.errors import InvalidQuery, InvalidVector, ModelError
@@ -17,6 +16,7 @@ from embedding_pipeline.pipeline.flow import compose, compose_plainly
 from minio_proxy.errors import PictureTooLarge, UnsupportedFormat
 from minio_proxy.picture.decode import Picture, decode
 from minio_proxy.picture.header import Limits
+from support.models_fakes import LABELS, FakeDetector, FakeEmbedder
 
 KEY = "a" * 64
 
@@ -30,7 +30,10 @@ def _pipeline(
     detector: FakeDetector | None = None, embedder: FakeEmbedder | None = None, **options: object
 ) -> PicturePipeline:
     return PicturePipeline(
-        detector or FakeDetector(), embedder or FakeEmbedder(), Limits(), **options  # type: ignore[arg-type]
+        detector or FakeDetector(),
+        embedder or FakeEmbedder(),
+        Limits(),
+        **options,  # type: ignore[arg-type]
     )
 
 
@@ -215,9 +218,7 @@ def test_a_detector_that_breaks_on_one_picture_fails_only_that_one() -> None:
         return _one(rgb)
 
     with _pipeline(FakeDetector(find)) as made:
-        results = made.run(
-            [PictureTask(_png(1), key="x"), PictureTask(_png(2, (50, 40)), key="y")]
-        )
+        results = made.run([PictureTask(_png(1), key="x"), PictureTask(_png(2, (50, 40)), key="y")])
     assert results[0].failure is None
     failure = results[1].failure
     assert failure is not None

@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from support.models_fakes import FakeDetector, FakeEmbedder
 
 from embedding_pipeline.errors import ModelError, WeightsNotFound
 from embedding_pipeline.pipeline import PicturePipeline, PictureResult, PictureTask
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
 from minio_proxy.picture.decode import Picture
 from minio_proxy.picture.header import Limits
+from support.models_fakes import FakeDetector, FakeEmbedder
 
 
 class GatedPipeline(PicturePipeline):
