@@ -51,9 +51,7 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.port, settings.detector) == (9002, "yolo11s")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("BOXSEEK_PORT", "70000"), ("BOXSEEK_MODELS", "moon")]
-)
+@pytest.mark.parametrize(("name", "value"), [("BOXSEEK_PORT", "70000"), ("BOXSEEK_MODELS", "moon")])
 def test_a_setting_that_cannot_work_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
