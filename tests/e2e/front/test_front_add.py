@@ -65,7 +65,6 @@ def test_upload_goes_on_after_a_busy_answer(visitor: Visitor) -> None:
 
 def test_one_bad_file_does_not_spoil_the_others(visitor: Visitor) -> None:
     """When a request of several files is refused as a whole, each is sent alone."""
-
     posts: list[str] = []
 
     def refuse_many(route: Route) -> None:
