@@ -165,6 +165,9 @@ def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) ->
             cwd=log.parent,
             start_new_session=True,
         )
+    # It outlives this script by intention and is ended by its id; without a return code
+    # Python would warn that it was forgotten.
+    process.returncode = 0
     return process.pid
 
 
