@@ -18,11 +18,11 @@ from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.models.loaded import LoadedModels
+from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import IndexCatalog
-from embedding_pipeline.search.fetch import PictureFetcher
 from embedding_pipeline.search.frozen import FrozenRankings
 from embedding_pipeline.search.live_index import LiveIndex
 from embedding_pipeline.search.queries import QueryStore

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from minio_proxy.access import DecodeLimiter, Guard, KeyFile
 from minio_proxy.originals import Originals
 from minio_proxy.picture.header import Limits
-from minio_proxy.ports import ObjectStore
+from minio_proxy.ports import BucketSource, ObjectStore
 from minio_proxy.settings import ProxySettings
 from minio_proxy.stores.folder import FolderStore
 from minio_proxy.thumbnails import ThumbnailService
@@ -53,6 +53,13 @@ def build_store(settings: ProxySettings) -> ObjectStore:
     from minio_proxy.stores.s3 import S3Store  # noqa: PLC0415 - its client loads slowly
 
     return S3Store(settings)
+
+
+def build_source(settings: ProxySettings, bucket: str) -> BucketSource:
+    """Build a reader of any bucket at the endpoint of the settings; the caller closes it."""
+    from minio_proxy.stores.s3_source import S3Source  # noqa: PLC0415 - as above
+
+    return S3Source(settings, bucket)
 
 
 @contextmanager

@@ -95,3 +95,48 @@ class ObjectStore(Protocol):
     def close(self) -> None:
         """Free connections; further calls are undefined."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenObject:
+    """One version of an object, being read.
+
+    Args:
+        etag: opaque, changes whenever the content does; without quotes.
+        size_bytes: length of the content.
+        chunks: the content; must be closed unless it is read to its end.
+    """
+
+    etag: str
+    size_bytes: int
+    chunks: Chunks
+
+
+class BucketSource(Protocol):
+    """A bucket that someone else fills; nothing is ever written to it.
+
+    Keys are taken as they are: with spaces, percent signs, any Unicode, empty segments.
+    Both verbs may be called from many threads at once.
+    """
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """Every object whose key begins with ``prefix``, as the server orders them (bytewise).
+
+        The prefix is text and need not end at a slash. Pages are asked for as they are
+        needed, so memory does not grow with the bucket. Raises, while iterating,
+        ObjectNotFound when there is no such bucket, else StoreError.
+        """
+        ...
+
+    def open(self, key: str) -> OpenObject:
+        """Open an object; what is told of it and its bytes are of the same version.
+
+        A missing key raises ObjectNotFound, and one that HTTP clients would change (blanks
+        alone, a segment ``.`` or ``..``) InvalidKey. A stream that breaks raises
+        StoreUnavailable while iterating; it never ends short.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free connections; further calls are undefined."""
+        ...

@@ -11,7 +11,6 @@ from itertools import islice
 from typing import BinaryIO, Final, cast
 
 from minio import Minio
-from minio.datatypes import Object
 from minio.error import S3Error
 
 from minio_proxy.errors import (
@@ -33,7 +32,7 @@ from minio_proxy.stores.keys import (
 )
 from minio_proxy.stores.ranges import check_range, range_length
 from minio_proxy.stores.s3_chunks import Answer, AnswerChunks
-from minio_proxy.stores.s3_client import build_client, build_pool, check_bucket
+from minio_proxy.stores.s3_client import build_client, build_pool, check_bucket, to_stat
 from minio_proxy.stores.s3_errors import NO_SUCH_BUCKET, VENDOR_ERRORS, from_vendor, s3_errors
 from minio_proxy.stores.s3_upload import PART_BYTES, Upload
 from minio_proxy.stores.store_format import MARK, check_mark
@@ -209,7 +208,7 @@ class S3Store:
 
     def _stat(self, key: str) -> ObjectStat:
         with s3_errors(key):
-            return _to_stat(key, self._client.stat_object(self._bucket, self._name(key)))
+            return to_stat(key, self._client.stat_object(self._bucket, self._name(key)))
 
     def _objects(self, prefix: str, after: str) -> Iterator[ObjectStat]:
         """Objects in key order; pages are asked for as they are needed."""
@@ -222,7 +221,7 @@ class S3Store:
         for item in found:
             key = (item.object_name or "").removeprefix(self._prefix)
             if is_valid_key(key):
-                yield _to_stat(key, item)
+                yield to_stat(key, item)
 
     def _check_mark(self) -> bool:
         """Check the format version once; False while nothing was written yet."""
@@ -271,10 +270,3 @@ def _corrupt(key: str) -> StoreCorrupt:
     return StoreCorrupt(
         f"The S3 store does not hold what was sent as {key!r}; put it again.", key=key
     )
-
-
-def _to_stat(key: str, found: Object) -> ObjectStat:
-    if found.size is None or found.last_modified is None:
-        raise StoreUnavailable(f"The S3 store's answer on {key!r} lacks size or time.", key=key)
-    etag = (found.etag or "").strip('"')
-    return ObjectStat(key, found.size, etag, found.last_modified)

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 import urllib3
 from minio import Minio
+from minio.datatypes import Object
 
-from minio_proxy.errors import SettingsError
+from minio_proxy.errors import SettingsError, StoreUnavailable
+from minio_proxy.ports import ObjectStat
 from minio_proxy.settings import ProxySettings
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
@@ -82,18 +84,34 @@ def build_pool(settings: ProxySettings) -> urllib3.PoolManager:
     )
 
 
-def check_bucket(bucket: str) -> str:
+def check_bucket(bucket: str, where: str = "BOXSEEK_S3_BUCKET ") -> str:
     """Give the bucket's name back if S3 allows it.
+
+    Args:
+        bucket: the name.
+        where: what stands before it where a person wrote it.
 
     Raises:
         SettingsError: it is no bucket name.
     """
     if not _BUCKET.fullmatch(bucket) or ".." in bucket:
         raise SettingsError(
-            f"BOXSEEK_S3_BUCKET {bucket!r} is no bucket name "
+            f"{where}{bucket!r} is no bucket name "
             "(3 to 63 lowercase letters, digits, dots and hyphens)."
         )
     return bucket
+
+
+def to_stat(key: str, found: Object) -> ObjectStat:
+    """Describe an object as the port does.
+
+    Raises:
+        StoreUnavailable: the answer lacks what every S3 store says.
+    """
+    if found.size is None or found.last_modified is None:
+        raise StoreUnavailable(f"The S3 store's answer on {key!r} lacks size or time.", key=key)
+    etag = (found.etag or "").strip('"')
+    return ObjectStat(key, found.size, etag, found.last_modified)
 
 
 def _split_endpoint(endpoint: str) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from embedding_pipeline.errors import AddressRefused, AddressUnreachable
-from embedding_pipeline.search.fetch import PictureFetcher, is_public
+from embedding_pipeline.pipeline.fetch import PictureFetcher, is_public
 
 
 class Pictures(BaseHTTPRequestHandler):
