@@ -2,7 +2,7 @@
 
 ``python -m support.ingest_fake_boxseek demo FOLDER``; settings come from the environment.
 BOXSEEK_TEST_WORK_LOG names a file that gets a line for every picture whose model work ended,
-BOXSEEK_TEST_SLOW_S the seconds that a batch takes.
+BOXSEEK_TEST_SLOW_S the seconds that a batch takes, BOXSEEK_TEST_NICE the niceness of ingest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_pipeline.cli.demo import demo
-from embedding_pipeline.cli.ingesting import run_ingest
+from embedding_pipeline.cli.ingesting import Manner, run_ingest
 from embedding_pipeline.cli.outcome import load_settings, run_command
 from embedding_pipeline.cli.serving import serve
 from embedding_pipeline.domain.description import ModelDescription
@@ -65,10 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         settings,
         rest[0],
         IngestOptions(collection="test"),
-        hidden=False,
-        report_file=None,
-        as_json="--json" in rest,
-        models=logging_models,
+        Manner(as_json="--json" in rest, nice=int(os.environ.get("BOXSEEK_TEST_NICE", "0"))),
+        logging_models,
     )
 
 

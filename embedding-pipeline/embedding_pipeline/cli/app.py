@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from embedding_pipeline.cli.outcome import load_settings, run_command
+from embedding_pipeline.cli.priority import BACKFILL_NICE
 
 app = typer.Typer(
     name="boxseek",
@@ -60,7 +61,9 @@ def proxy() -> int:
 
 @app.command()
 def ingest(
-    source: Annotated[str, typer.Argument(help="A folder, a list of paths, or a CSV.")],
+    source: Annotated[
+        str, typer.Argument(help="A folder, s3://bucket/prefix, a list of paths, or a CSV.")
+    ],
     *,
     collection: Annotated[str | None, typer.Option(help="Put the pictures in it.")] = None,
     checksum: Annotated[
@@ -82,13 +85,20 @@ def ingest(
     report: Annotated[
         Path | None, typer.Option(help="Write sums and failures to a .json or .csv file.")
     ] = None,
+    nice: Annotated[
+        int, typer.Option(min=0, max=19, help="Lower the priority by this; 0: as others.")
+    ] = BACKFILL_NICE,
+    max_load: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Begin no batch while the load average is above this."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Bring pictures in, skipping what is there.
 
     Exit code 0, 1 (some failed or interrupted) or 2 (could not run).
     """
-    from embedding_pipeline.cli.ingesting import run_ingest  # noqa: PLC0415
+    from embedding_pipeline.cli.ingesting import Manner, run_ingest  # noqa: PLC0415
     from embedding_pipeline.ingest.ingest_run import IngestOptions  # noqa: PLC0415
 
     settings = load_settings()
@@ -101,7 +111,10 @@ def ingest(
         force_delete=force_delete,
         delete_share=settings.delete_share,
     )
-    return run_ingest(settings, source, options, hidden=hidden, report_file=report, as_json=as_json)
+    manner = Manner(
+        hidden=hidden, report_file=report, as_json=as_json, nice=nice, max_load=max_load
+    )
+    return run_ingest(settings, source, options, manner)
 
 
 @app.command()

@@ -7,56 +7,96 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
 from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
 from embedding_pipeline.cli.display import mode_for, shown
+from embedding_pipeline.cli.priority import BACKFILL_NICE, LoadBrake, lower_priority
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest, ledger_path
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.run_report import RunReport, write_report
-from embedding_pipeline.ingest.sources import open_source
+from embedding_pipeline.ingest.sources import Reach, open_source
+from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.settings import Settings
+from minio_proxy.bootstrap import build_source
+from minio_proxy.ports import BucketSource
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a run goes about it, whatever it brings in.
+
+    Args:
+        hidden: also names that begin with a dot.
+        report_file: for sums and failures; None for none.
+        as_json: JSON lines instead of text.
+        nice: what is added to the niceness of this process, 0 to 19.
+        max_load: load average above which no further batch begins; None: no matter.
+    """
+
+    hidden: bool = False
+    report_file: Path | None = None
+    as_json: bool = False
+    nice: int = BACKFILL_NICE
+    max_load: float | None = None
 
 
 def run_ingest(
     settings: Settings,
     source_text: str,
     options: IngestOptions,
-    *,
-    hidden: bool,
-    report_file: Path | None,
-    as_json: bool,
+    manner: Manner,
     models: ModelSource | None = None,
 ) -> int:
     """Bring a source in; returns 0, or 1 when some failed or the run was interrupted.
 
     Args:
         settings: of everything.
-        source_text: a folder or list, as typed.
+        source_text: a folder, bucket or list, as typed.
         options: what to do.
-        hidden: also names that begin with a dot.
-        report_file: for sums and failures; None for none.
-        as_json: JSON lines instead of text.
+        manner: how.
         models: loads the models; None takes the real ones.
     """
-    source = open_source(source_text, limits=limits_of(settings), hidden=hidden)
-    with Boxseek.open(settings, models=models) as boxseek, stop_on_interrupt() as stop:
-        room = ingest_room(boxseek)
+    lower_priority(manner.nice)
+    with ExitStack() as stack:
+        source = open_source(
+            source_text,
+            limits=limits_of(settings),
+            hidden=manner.hidden,
+            reach=reach_of(settings, stack),
+        )
+        boxseek = stack.enter_context(Boxseek.open(settings, models=models))
+        stop = stack.enter_context(stop_on_interrupt())
+        room = ingest_room(boxseek, LoadBrake(manner.max_load, stop).hold)
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)
-        mode = mode_for(sys.stderr, as_json=as_json)
-        with shown(room.progress, mode, sys.stdout if as_json else sys.stderr):
+        mode = mode_for(sys.stderr, as_json=manner.as_json)
+        with shown(room.progress, mode, sys.stdout if manner.as_json else sys.stderr):
             report = ingest(source, options, room, stop)
-    if report_file is not None:
+    if manner.report_file is not None:
         ledger = Ledger(ledger_path(settings.data_dir / LEDGERS, source.name, options.collection))
-        write_report(report_file, report, ledger)
-    _tell(report, source_text, as_json=as_json)
+        write_report(manner.report_file, report, ledger)
+    _tell(report, source_text, as_json=manner.as_json)
     return report.exit_code
+
+
+def reach_of(settings: Settings, stack: ExitStack) -> Reach:
+    """What sources may reach by these settings; the stack closes what is opened."""
+
+    def open_bucket(name: str) -> BucketSource:
+        bucket = build_source(settings, name)
+        stack.callback(bucket.close)
+        return bucket
+
+    prefix = settings.s3_prefix.strip("/")
+    own = (settings.s3_bucket, f"{prefix}/" if prefix else "") if settings.store == "s3" else None
+    fetch = PictureFetcher(max_bytes=settings.max_bytes) if settings.allow_urls else None
+    return Reach(open_bucket, own, fetch)
 
 
 def list_failures(settings: Settings, *, rejected: bool, as_json: bool) -> int:

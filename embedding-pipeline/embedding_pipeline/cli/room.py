@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from embedding_pipeline.bootstrap import Boxseek, limits_of
 from embedding_pipeline.errors import NotReady
 from embedding_pipeline.ingest.failures import LEDGERS
 from embedding_pipeline.ingest.ingest_run import IngestRoom
 from embedding_pipeline.pipeline.runner import Priority
+from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 
 
-def ingest_room(boxseek: Boxseek) -> IngestRoom:
+def ingest_room(boxseek: Boxseek, before_batch: Callable[[], None] | None = None) -> IngestRoom:
     """Wait for the models and give a backfill what it needs.
+
+    Args:
+        boxseek: open.
+        before_batch: called before each batch of model work; may wait.
 
     Raises:
         BoxseekError: why the models cannot be loaded.
@@ -18,12 +25,18 @@ def ingest_room(boxseek: Boxseek) -> IngestRoom:
     boxseek.wait_ready()
     if boxseek.models is None:
         raise NotReady("the models are not loaded")
+
+    def models(tasks: Sequence[PictureTask]) -> list[PictureResult]:
+        if before_batch is not None:
+            before_batch()
+        return boxseek.runner.run(tasks, Priority.BACKFILL)
+
     return IngestRoom(
         folder=boxseek.settings.data_dir / LEDGERS,
         originals=boxseek.originals,
         index=boxseek.index,
         shelf=boxseek.library.shelf,
-        models=lambda tasks: boxseek.runner.run(tasks, Priority.BACKFILL),
+        models=models,
         description=boxseek.models.description,
         limits=limits_of(boxseek.settings),
         progress=boxseek.progress,

@@ -35,6 +35,8 @@ from minio_proxy.records import RecordPart
 READ_THREADS = 4
 HELD_BYTES = 128 * 1024 * 1024
 """Most bytes of files that are read ahead, and again that wait to be written."""
+UNKNOWN_BYTES = HELD_BYTES // 8
+"""What a file counts as whose size only reading it will tell."""
 BULK_PICTURES = 512
 BULK_WAIT_S = 2.0
 UNAVAILABLE_TRIES = 6
@@ -133,7 +135,7 @@ class Backfill:
             planned(),
             self._load,
             threads=READ_THREADS,
-            weight=lambda item: item.size_bytes or 0,
+            weight=_weight,
             budget=HELD_BYTES,
         )
 
@@ -279,6 +281,12 @@ class Backfill:
         sources = shelved.record.sources if shelved.record else ()
         brought_elsewhere = any(name != self._source.name for name, _ in sources)
         return "stored" if shelved.stored_before and brought_elsewhere else None
+
+
+def _weight(item: SourceItem) -> int:
+    if item.problem is not None:
+        return 0
+    return UNKNOWN_BYTES if item.size_bytes is None else item.size_bytes
 
 
 def _joined(one: Loaded, result: PictureResult | None) -> Loaded:

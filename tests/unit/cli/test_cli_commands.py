@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from embedding_pipeline.bootstrap import build_catalog
 from embedding_pipeline.cli.app import app
 from embedding_pipeline.cli.display import json_of, mode_for, shown, text_of
-from embedding_pipeline.cli.ingesting import run_ingest
+from embedding_pipeline.cli.ingesting import Manner, run_ingest
 from embedding_pipeline.cli.outcome import run_command
 from embedding_pipeline.cli.serving import address, listening
 from embedding_pipeline.errors import IngestError
@@ -145,10 +145,8 @@ def test_an_ingest_with_failures(tmp_path: Path, capsys: pytest.CaptureFixture[s
         Settings(),
         str(photos),
         IngestOptions(collection="pets"),
-        hidden=False,
-        report_file=report_file,
-        as_json=True,
-        models=logging_models,
+        Manner(report_file=report_file, as_json=True, nice=0),
+        logging_models,
     )
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert code == 1
