@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails constraints clean
+.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,9 +61,10 @@ ingest: setup ## Index an archive: make ingest SRC=folder
 test: setup front test-front ## Run every test that this machine can run (says what is skipped and why)
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-front: setup search-front/node_modules/.made ## Run the page's unit tests and type check
+test-front: setup search-front/dist/.made ## Run the page's unit tests and type check
 	@$(NPM) run --silent check
 	@$(NPM) run --silent test
+	@$(NPM) run --silent size
 
 test-docker: setup front ## Run the tests with servers in containers
 	@BOXSEEK_TEST_SERVERS=docker $(BIN)/python -m pytest $(ARGS)
@@ -100,20 +101,29 @@ logs: setup ## Follow the containers' logs
 
 # --- measure ---
 
+bench-search: setup ## Search latency by part, against one bare query
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_search.py $(ARGS)
+
 bench-pipeline: setup ## Indexing against its models alone and against the sequential way
-	@$(BIN)/python tests/bench/bench_pipeline.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_pipeline.py $(ARGS)
 
 bench-index: setup ## Index backends: speed, recall, size (ARGS="--help")
-	@$(BIN)/python tests/bench/bench_index.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_index.py $(ARGS)
 
 bench-proxy: setup ## Originals and thumbnails through the proxy
-	@$(BIN)/python tests/bench/bench_proxy.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_proxy.py $(ARGS)
 
 bench-thumbnails: setup ## Thumbnails against full decode and resize
-	@$(BIN)/python tests/bench/bench_thumbnails.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_thumbnails.py $(ARGS)
 
 bench-ingest: setup ## Backfill: memory and reconcile of a large archive
-	@$(BIN)/python tests/bench/bench_ingest.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_ingest.py $(ARGS)
+
+front-types: setup search-front/node_modules/.made ## Generate the page's API types from the OpenAPI document
+	@$(BIN)/python -m embedding_pipeline.api.openapi | $(NPM) run --silent types -- -
+
+front-pictures: setup front ## Make the README's pictures again (needs Chromium)
+	@PYTHONPATH=tests $(BIN)/python tests/e2e/front/make_readme_pictures.py
 
 # --- upkeep ---
 

@@ -119,6 +119,9 @@ def main() -> None:
     run(
         [
             *uv_install,
+            # Every start is several seconds quicker with compiled bytecode, also where
+            # the environment is read-only or PYTHONDONTWRITEBYTECODE is set.
+            "--compile-bytecode",
             *["-r", str(infra / "requirements-dev.in")],
             *(part for project in projects for part in ("-e", str(project))),
         ]
