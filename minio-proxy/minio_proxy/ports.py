@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,37 @@ class Chunks(Iterator[bytes], Protocol):
 
     def close(self) -> None:
         """Free the connection or file at once; a second call does nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is left of an object, as the operating system can move it without this program.
+
+    Args:
+        head: bytes that come first.
+        descriptor: gives the bytes after them; open until the chunks are closed.
+        length: number of bytes that the descriptor has to give.
+        is_file: a file at its next byte; otherwise a non-blocking socket.
+        timeout_s: how long the descriptor may be silent.
+    """
+
+    head: bytes
+    descriptor: int
+    length: int
+    is_file: bool
+    timeout_s: float
+
+
+@runtime_checkable
+class Passing(Protocol):
+    """Chunks that may be able to give away what is left of them."""
+
+    def rest(self) -> Rest | None:
+        """Give what is left; afterwards only ``close`` may be called. None: only chunks do.
+
+        A stream that breaks raises StoreUnavailable.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers
@@ -56,16 +56,16 @@ class GuardMiddleware:
         scope.setdefault("state", {}).update(caller=caller, guard=self.guard)
 
 
-def require(needed: Scope) -> Callable[[Request], Caller]:
+def require(needed: Scope) -> Callable[[Request], Awaitable[Caller]]:
     """Make the dependency of a route that needs a scope: ``Depends(require("write"))``."""
 
-    def check(request: Request) -> Caller:
+    async def check(request: Request) -> Caller:
         return _allowed(request, needed)
 
     return check
 
 
-def require_or_link(request: Request) -> None:
+async def require_or_link(request: Request) -> None:
     """Let in who may read, or who has a signed link to exactly this address.
 
     Raises:

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from minio_proxy.api.direct import DIRECT
 from minio_proxy.api.errors import ErrorTable, answer, error_response
 from minio_proxy.api.metrics import Metrics
 from minio_proxy.errors import ProxyError
@@ -143,6 +144,10 @@ class _Reply:
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             headers.setdefault("X-Content-Type-Options", "nosniff")
+        elif message["type"] == DIRECT:
+            await self._send(message)
+            self.sent_bytes += message["rest"].length
+            return
         else:
             self.sent_bytes += len(message.get("body", b""))
             self.complete = not message.get("more_body", False)

@@ -9,14 +9,28 @@ import sys
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from minio_proxy.api.direct import DIRECT, ClientLeft, Mover
+from minio_proxy.ports import Rest
 
 HEADERS_S = 10.0
 STALLED_S = 60.0
 LINGER_S = 30.0
 SHUTDOWN_S = 30
 MAX_HEADER_BYTES = 16 * 1024
+
+
+class _Bytes:
+    """Stands for bytes that nobody here sees."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+
+    def __len__(self) -> int:
+        return self._length
 
 
 class PatientProtocol(H11Protocol):
@@ -31,9 +45,15 @@ class PatientProtocol(H11Protocol):
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
+    _mover: Mover | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for headers."""
         super().connection_made(transport)
+        # So that drained means empty: what is moved directly must not overtake anything.
+        transport.set_write_buffer_limits(high=0)
+        self._inner: ASGIApp = self.app  # type: ignore[assignment] # uvicorn's own name for it
+        self.app = self._run  # type: ignore[assignment]
         self._wait(HEADERS_S)
 
     def data_received(self, data: bytes) -> None:
@@ -65,6 +85,8 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop the timers."""
         self._stop_waiting()
+        if self._mover is not None:
+            self._mover.abandon()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
@@ -90,6 +112,36 @@ class PatientProtocol(H11Protocol):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the application, which may have bodies moved past this program."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == DIRECT:
+                await self._move(message["rest"])
+            else:
+                await send(message)
+
+        scope["extensions"] = {DIRECT: {}}
+        await self._inner(scope, receive, sending)
+
+    async def _move(self, rest: Rest) -> None:
+        """Move a body that was announced by its length."""
+        await self.flow.drain()
+        if self.transport.is_closing():
+            raise ClientDisconnect
+        client = self.transport.get_extra_info("socket")
+        # h11 counts the bytes against Content-Length and gives them back unseen.
+        self.conn.send_with_data_passthrough(h11.Data(data=_Bytes(rest.length)))  # type: ignore[arg-type]
+        self._mover = Mover(client, STALLED_S)
+        try:
+            await self._mover.move(rest)
+        except ClientLeft as exc:
+            self.cycle.disconnected = True
+            self.transport.abort()
+            raise ClientDisconnect from exc
+        finally:
+            self._mover = None
+
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
         self._timer = self.loop.call_later(seconds, self.transport.abort)
@@ -108,7 +160,7 @@ def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
         port=port,
         http=PatientProtocol,
         ws="none",
-        loop="asyncio",
+        loop="uvloop",
         log_config=None,
         access_log=False,
         server_header=False,

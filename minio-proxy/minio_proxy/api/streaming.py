@@ -1,8 +1,10 @@
 """Sends an object from the store to a client without ever holding much of it.
 
-Pieces are read in threads, one read ahead of what is being sent, so that the store and the
-client work at the same time. Only a read occupies a thread: a client that takes its time
-costs memory for two reads and nothing else.
+A small object is read in one go. Of a large one the store's file or socket is handed to the
+server, which moves it past this program (see minio_proxy.api.direct). Where neither server nor
+store can do that, pieces are read in threads, one read ahead of what is being sent; only a
+read occupies a thread, so a client that takes its time costs memory for two reads and
+nothing else.
 """
 
 from __future__ import annotations
@@ -16,9 +18,11 @@ from anyio.to_thread import run_sync
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from minio_proxy.ports import Chunks
+from minio_proxy.api.direct import DIRECT
+from minio_proxy.ports import Chunks, Passing, Rest
 
 CHUNKS_PER_READ = 4  # of at most 256 KiB each: fewer changes of thread, 2 MiB held at most
+SMALL_BYTES = 512 * 1024  # read and sent in one piece
 
 
 class ObjectResponse(Response):
@@ -60,18 +64,50 @@ class ObjectResponse(Response):
         if scope["method"] == "HEAD":
             await send(head)
             await send({"type": "http.response.body", "body": b""})
-            return
-        chunks = await run_sync(self._open, limiter=self._limiter)
+        elif self._length <= SMALL_BYTES:
+            body = await run_sync(self._whole, limiter=self._limiter)
+            await send(head)
+            await send({"type": "http.response.body", "body": body})
+        else:
+            await self._send_large(head, scope, receive, send)
+
+    def _whole(self) -> bytes:
+        chunks = self._open()
+        try:
+            return b"".join(chunks)
+        finally:
+            chunks.close()
+
+    async def _send_large(
+        self, head: dict[str, object], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        may_pass = DIRECT in scope.get("extensions", {})
+        chunks, rest = await run_sync(lambda: self._begin(may_pass=may_pass), limiter=self._limiter)
         try:
             await send(head)
-            client_left = asyncio.ensure_future(_until_disconnect(receive))
-            try:
-                await self._send_body(chunks, send, client_left)
-            finally:
-                client_left.cancel()
+            if rest is not None:
+                await _send_rest(rest, send)
+            else:
+                await self._send_pieces(chunks, receive, send)
         finally:
             with anyio.CancelScope(shield=True):
                 await run_sync(chunks.close)
+
+    def _begin(self, *, may_pass: bool) -> tuple[Chunks, Rest | None]:
+        chunks = self._open()
+        try:
+            passing = may_pass and isinstance(chunks, Passing)
+            return chunks, chunks.rest() if passing else None
+        except BaseException:
+            chunks.close()
+            raise
+
+    async def _send_pieces(self, chunks: Chunks, receive: Receive, send: Send) -> None:
+        client_left = asyncio.ensure_future(_until_disconnect(receive))
+        try:
+            await self._send_body(chunks, send, client_left)
+        finally:
+            client_left.cancel()
 
     async def _send_body(
         self, chunks: Chunks, send: Send, client_left: asyncio.Future[None]
@@ -92,6 +128,13 @@ class ObjectResponse(Response):
 
     async def _read(self, chunks: Chunks) -> list[bytes]:
         return await run_sync(lambda: list(islice(chunks, CHUNKS_PER_READ)), limiter=self._limiter)
+
+
+async def _send_rest(rest: Rest, send: Send) -> None:
+    """Let the server move the body; the last, empty message ends the answer."""
+    await send({"type": "http.response.body", "body": rest.head, "more_body": True})
+    await send({"type": DIRECT, "rest": rest})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _until_disconnect(receive: Receive) -> None:

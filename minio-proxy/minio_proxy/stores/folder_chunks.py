@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Self
 
 from minio_proxy.errors import StoreUnavailable
+from minio_proxy.ports import Rest
 from minio_proxy.stores.os_errors import os_errors
 from minio_proxy.stores.source import CHUNK_BYTES
 
@@ -41,6 +43,12 @@ class FileChunks:
             )
         self._remaining -= len(chunk)
         return chunk
+
+    def rest(self) -> Rest | None:
+        """Give the file at its next byte (see minio_proxy.ports.Passing)."""
+        if self._descriptor < 0:
+            return None
+        return Rest(b"", self._descriptor, self._remaining, is_file=True, timeout_s=math.inf)
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""

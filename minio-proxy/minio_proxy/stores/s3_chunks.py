@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import socket
+from collections.abc import Callable
+from http.client import HTTPConnection
 from typing import Protocol, Self
 
 from minio_proxy.errors import StoreUnavailable
+from minio_proxy.ports import Rest
 from minio_proxy.stores.s3_errors import VENDOR_ERRORS, from_vendor
 from minio_proxy.stores.source import CHUNK_BYTES
 
@@ -14,6 +19,15 @@ class Answer(Protocol):
 
     def read(self, amt: int, *, decode_content: bool) -> bytes:
         """Give at most ``amt`` bytes of the body; empty at its end."""
+        ...
+
+    def read1(self, amt: int, *, decode_content: bool) -> bytes:
+        """Give the bytes that are here already, or else those that come next."""
+        ...
+
+    @property
+    def connection(self) -> HTTPConnection | None:
+        """The connection that the body comes from."""
         ...
 
     def close(self) -> None:
@@ -47,8 +61,11 @@ class AnswerChunks:
         if answer is None or self._remaining <= 0:
             self._release()
             raise StopIteration
+        return self._take(answer, answer.read)
+
+    def _take(self, answer: Answer, read: Callable[..., bytes]) -> bytes:
         try:
-            chunk = answer.read(min(CHUNK_BYTES, self._remaining), decode_content=False)
+            chunk = read(min(CHUNK_BYTES, self._remaining), decode_content=False)
         except VENDOR_ERRORS as error:
             self.close()
             raise from_vendor(error, self._key) from error
@@ -60,6 +77,18 @@ class AnswerChunks:
             )
         self._remaining -= len(chunk)
         return chunk
+
+    def rest(self) -> Rest | None:
+        """Give the socket at its next byte, unless TLS is spoken there (see ports.Passing)."""
+        answer = self._answer
+        connection = answer.connection if answer is not None else None
+        found = connection.sock if connection is not None else None
+        if answer is None or type(found) is not socket.socket:
+            return None
+        # One such read takes all that was read ahead of us, so the socket has what follows.
+        head = self._take(answer, answer.read1)
+        timeout_s = found.gettimeout() or math.inf
+        return Rest(head, found.fileno(), self._remaining, is_file=False, timeout_s=timeout_s)
 
     def close(self) -> None:
         """Free the connection; one with unread bytes is dropped."""

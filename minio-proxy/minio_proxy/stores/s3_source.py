@@ -1,0 +1,69 @@
+"""Reading any bucket of the S3 store, whatever its keys look like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from minio.error import S3Error
+
+from minio_proxy.errors import InvalidKey, ObjectNotFound, SettingsError
+from minio_proxy.ports import ObjectStat, OpenObject
+from minio_proxy.settings import ProxySettings
+from minio_proxy.stores.s3_chunks import Answer, AnswerChunks
+from minio_proxy.stores.s3_client import build_client, build_pool, check_bucket, to_stat
+from minio_proxy.stores.s3_errors import NO_SUCH_BUCKET, VENDOR_ERRORS, from_vendor, s3_errors
+
+
+class S3Source:
+    """A bucket that someone else fills (see minio_proxy.ports.BucketSource).
+
+    Endpoint and credentials are those of the settings. Nothing is asked of the server
+    before the first call. May be used from many threads at once.
+
+    Args:
+        settings: endpoint, region, credentials, TLS and timeouts.
+        bucket: any bucket that these credentials may read.
+
+    Raises:
+        SettingsError: no endpoint is set, or a setting or name that cannot work.
+    """
+
+    def __init__(self, settings: ProxySettings, bucket: str) -> None:
+        if not settings.s3_endpoint:
+            raise SettingsError(f"Reading s3://{bucket} needs BOXSEEK_S3_ENDPOINT.")
+        self._bucket = check_bucket(bucket, "s3://")
+        self._http = build_pool(settings)
+        self._client = build_client(settings, self._http, settings.s3_endpoint)
+
+    def list(self, prefix: str) -> Iterator[ObjectStat]:
+        """Every object whose key begins with ``prefix`` (see the port)."""
+        try:
+            for item in self._client.list_objects(self._bucket, prefix=prefix, recursive=True):
+                yield to_stat(item.object_name or "", item)
+        except VENDOR_ERRORS as error:
+            if isinstance(error, S3Error) and error.code == NO_SUCH_BUCKET:
+                raise ObjectNotFound(
+                    f"There is no bucket {self._bucket}.", key=self._bucket
+                ) from error
+            raise from_vendor(error, f"{self._bucket}/{prefix}") from error
+
+    def open(self, key: str) -> OpenObject:
+        """Open an object (see the port)."""
+        try:
+            with s3_errors(key):
+                answer = self._client.get_object(self._bucket, key)
+        except ValueError as error:
+            raise InvalidKey(
+                "Keys of blanks alone, or with a segment . or .., cannot be asked for over HTTP; "
+                "rename the object.",
+                key=key,
+            ) from error
+        size_bytes = int(answer.headers["content-length"])
+        etag = answer.headers.get("etag", "").strip('"')
+        chunks = AnswerChunks(cast("Answer", answer), key, size_bytes)
+        return OpenObject(etag, size_bytes, chunks)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.clear()
