@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from embedding_pipeline.api import image_routes, search_routes, status_routes
+from embedding_pipeline.api import failure_routes, image_routes, search_routes, status_routes
 from embedding_pipeline.api.answers import Addresses
 from embedding_pipeline.api.errors import ERRORS
 from embedding_pipeline.api.front import FrontMiddleware
@@ -53,7 +53,7 @@ def describe_app(services: ProxyServices, metrics: Metrics) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for room in (search_routes, image_routes, status_routes):
+    for room in (search_routes, image_routes, failure_routes, status_routes):
         app.include_router(room.router)
     app.include_router(build_router(services, metrics))
     return app

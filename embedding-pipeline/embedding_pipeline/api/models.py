@@ -201,6 +201,28 @@ class CollectionsAnswer(Answer):
     )
 
 
+class Failure(Answer):
+    """A picture of a source that is not in the index, and why."""
+
+    source: str = Field(
+        description="Name of the source, e.g. `folder:/photos` or `s3://bucket/prefix`."
+    )
+    path: str = Field(description="Inside the source; bytes that are not UTF-8 are escaped.")
+    collection: str | None = Field(description="The collection that it was to be put in.")
+    state: Literal["failed", "rejected"]
+    stage: str = Field(description="list, read, decode, detect, embed, store or index.")
+    reason: str
+    code: str = Field(description="Stable code of the reason.")
+    retryable: bool = Field(description="The same content may work another time.")
+
+
+class FailuresAnswer(Answer):
+    """What could not be brought in, by source and path."""
+
+    failures: list[Failure]
+    next_cursor: str | None
+
+
 class ModelStatus(Answer):
     """One model as the index's description names it."""
 

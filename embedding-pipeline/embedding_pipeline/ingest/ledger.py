@@ -27,15 +27,15 @@ from embedding_pipeline.ingest.source_items import (
 
 LEDGER_FORMAT = 1
 PAGE_ROWS = 1000
-_SCHEMA = """
+_PROBLEM = "state IN ('failed', 'rejected')"
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS entries (
   path BLOB PRIMARY KEY, version TEXT NOT NULL, metadata TEXT NOT NULL, state TEXT NOT NULL,
   image_key TEXT, objects INTEGER NOT NULL, duplicate_of TEXT, stage TEXT, reason TEXT,
   code TEXT, retryable INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_key ON entries (image_key) WHERE image_key IS NOT NULL;
-CREATE INDEX IF NOT EXISTS entries_by_state ON entries (state)
-  WHERE state IN ('failed', 'rejected');
+CREATE INDEX IF NOT EXISTS entries_by_state ON entries (state) WHERE {_PROBLEM};
 CREATE TABLE IF NOT EXISTS todo (
   path BLOB PRIMARY KEY, version TEXT NOT NULL, size_bytes INTEGER, metadata TEXT NOT NULL,
   problem TEXT NOT NULL
@@ -140,10 +140,11 @@ class Ledger:
         )
         return path_from_bytes(found[0][0]) if found else None
 
-    def with_states(self, states: Sequence[State]) -> Iterator[LedgerRow]:
-        """Rows in any of these states, by path."""
-        marks = ", ".join("?" * len(states))
-        for values in self._paged("entries", _COLUMNS, f"state IN ({marks})", states):
+    def with_states(self, states: Sequence[State], after: bytes = b"") -> Iterator[LedgerRow]:
+        """Rows that failed, were rejected, or both, by path, those after the bytes of a path."""
+        # Said as the index on them says it, so that SQLite uses that and reads nothing else.
+        where = f"{_PROBLEM} AND state IN ({', '.join('?' * len(states))})"
+        for values in self._paged("entries", _COLUMNS, where, states, after):
             yield _row(values)
 
     def count(self) -> dict[str, int]:
@@ -226,17 +227,22 @@ class Ledger:
                     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", [name, value])
 
     def _paged(
-        self, table: str, columns: str, where: str = "TRUE", values: Sequence[object] = ()
+        self,
+        table: str,
+        columns: str,
+        where: str = "TRUE",
+        values: Sequence[object] = (),
+        after: bytes = b"",
     ) -> Iterator[tuple[Any, ...]]:
-        after: bytes | None = b""
-        while after is not None:
+        behind: bytes | None = after
+        while behind is not None:
             page = self._all(
                 f"SELECT {columns} FROM {table} WHERE path > ? AND {where} "  # noqa: S608
                 f"ORDER BY path LIMIT {PAGE_ROWS}",
-                [after, *values],
+                [behind, *values],
             )
             yield from page
-            after = page[-1][0] if page else None
+            behind = page[-1][0] if page else None
 
     def _all(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         with closing(self._connect()) as connection:

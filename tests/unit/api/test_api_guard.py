@@ -38,7 +38,14 @@ def test_each_route_needs_its_scope(
     for asks in ("/v1/search", "/v1/detect"):
         refused(client.post(asks, files=question), 401, "not_authenticated")
         assert client.post(asks, files=question, headers=keys["read"]).status_code == 200
-    for looks in (path, "/v1/images", "/v1/labels", "/v1/collections", "/v1/status"):
+    for looks in (
+        path,
+        "/v1/images",
+        "/v1/labels",
+        "/v1/collections",
+        "/v1/failures",
+        "/v1/status",
+    ):
         refused(client.get(looks), 401, "not_authenticated")
         assert client.get(looks, headers=keys["read"]).status_code == 200
     refused(client.delete(path, headers=keys["write"]), 403, "not_allowed")

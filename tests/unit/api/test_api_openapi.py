@@ -38,6 +38,7 @@ def test_operation_ids_are_stable(
         "DELETE /v1/images/{image_key}": "deleteImage",
         "GET /v1/labels": "listLabels",
         "GET /v1/collections": "listCollections",
+        "GET /v1/failures": "listFailures",
         "GET /v1/queries/{query_id}": "getQuery",
         "DELETE /v1/queries/{query_id}": "deleteQuery",
         "GET /v1/queries/{query_id}/image": "getQueryImage",
