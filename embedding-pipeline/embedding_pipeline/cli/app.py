@@ -223,6 +223,18 @@ def index_rollback() -> int:
     return roll_back(load_settings())
 
 
+@app.command("eval")
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Labelled pictures in YOLO form.")],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Measure object coverage and retrieval on labelled pictures; indexes nothing."""
+    from embedding_pipeline.cli.evaluating import run_evaluation  # noqa: PLC0415
+
+    return run_evaluation(load_settings(), folder, as_json=as_json)
+
+
 @index_app.command("drop")
 def index_drop(name: str) -> int:
     """Delete a version that is not active."""
