@@ -129,7 +129,7 @@ def search(index: ObjectIndex, data: Data, name: str, where: EntryFilter) -> dic
         started = time.perf_counter()
         found = index.nearest(query, limit=K, where=where)
         times.append(1000 * (time.perf_counter() - started))
-        recalls.append(len(exact & {hit.entry.object_id for hit in found}) / len(exact))
+        recalls.append(len(exact & {hit.object_id for hit in found}) / len(exact))
     return {
         "recall": round(statistics.mean(recalls), 4),
         "p50_ms": round(statistics.median(times), 2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import (
+    Candidate,
     Entry,
     EntryFilter,
     PictureEntries,
@@ -58,13 +60,14 @@ def picture(
 
 
 class MemoryIndex:
-    """Entries in a dict; ``asked`` keeps the limits of every nearest call."""
+    """Entries in a dict; ``asked``, ``scored`` and ``counted`` keep what each call wanted."""
 
     def __init__(self, description: ModelDescription, *pictures: PictureEntries) -> None:
         self._version = IndexVersion("v1", description, True, False, SINCE)
         self._pictures = {one.image_key: one for one in pictures}
         self.asked: list[int] = []
         self.scored: list[int] = []
+        self.counted: list[int] = []
         self.closed = False
 
     @property
@@ -94,10 +97,13 @@ class MemoryIndex:
 
     def nearest(
         self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
-    ) -> list[ScoredEntry]:
+    ) -> list[Candidate]:
         """See ObjectIndex."""
         self.asked.append(limit)
-        return self._scored(vector, self._pictures, where)[:limit]
+        return [
+            Candidate(one.entry.object_id, one.entry.label, one.score)
+            for one in self._scored(vector, self._pictures, where)[:limit]
+        ]
 
     def score(
         self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
@@ -105,6 +111,18 @@ class MemoryIndex:
         """See ObjectIndex."""
         self.scored.append(len(image_keys))
         return self._scored(vector, image_keys, where)
+
+    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+        """See ObjectIndex."""
+        self.counted.append(len(image_keys))
+        found = {
+            (entry.image_key, entry.label)
+            for key in set(image_keys) & self._pictures.keys()
+            for entry in self._pictures[key].entries
+            if entry.label is not None and _passes(entry, where)
+        }
+        counts = Counter(label for _, label in found)
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def close(self) -> None:
         """Remember that it was closed."""
@@ -120,7 +138,12 @@ class MemoryIndex:
         for key in keys:
             one = self._pictures.get(key)
             for entry, row in zip(one.entries, one.vectors, strict=True) if one else ():
-                if entry.kind in where.kinds and (not where.labels or entry.label in where.labels):
+                if _passes(entry, where):
                     score = float(row @ vector)
                     found.append(ScoredEntry(entry, score, score))
         return sorted(found, key=lambda one: (-one.rank_score, one.entry.object_id))
+
+
+def _passes(entry: Entry, where: EntryFilter) -> bool:
+    kinds = where.kinds or ("object", "image")
+    return entry.kind in kinds and (not where.labels or entry.label in where.labels)

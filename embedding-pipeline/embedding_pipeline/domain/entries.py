@@ -99,11 +99,31 @@ class ScoredEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """What ranking needs of an entry: its name, its label and how well it matches a query.
+
+    Args:
+        object_id: names the entry and, by its first part, the picture.
+        label: the detector's class name; None for the whole picture.
+        score: as in ScoredEntry.
+    """
+
+    object_id: str
+    label: str | None
+    score: float
+
+    @property
+    def image_key(self) -> str:
+        """Key of the picture that the entry belongs to."""
+        return image_key_of(self.object_id)
+
+
+@dataclass(frozen=True, slots=True)
 class EntryFilter:
     """Which entries may answer; every given part must hold, the empty filter lets all pass.
 
     Args:
-        kinds: entry kinds.
+        kinds: any of these kinds; the empty tuple means both, as the default does.
         labels: any of these labels; whole-picture entries have none and never pass.
         collections: in any of these.
         taken_after: taken at or after; entries without a time never pass.

@@ -16,6 +16,7 @@ from embedding_pipeline.indexes.elasticsearch_errors import (
     BUSY_STATUS,
     elasticsearch_errors,
     error_of,
+    passes,
 )
 
 FIRST_BATCH = 100
@@ -192,7 +193,9 @@ def _outcome(item: dict[str, Any]) -> Outcome:
 
 
 def _busy(outcome: Outcome | None) -> bool:
-    return outcome is not None and bool(outcome.error) and outcome.status in BUSY_STATUS
+    if outcome is None or not outcome.error:
+        return False
+    return passes(outcome.status, str(outcome.error.get("type", "")))
 
 
 def _pauses() -> Iterator[float]:

@@ -26,6 +26,22 @@ from embedding_pipeline.errors import (
 BUSY_STATUS = frozenset({408, 429, 502, 503, 504})
 """The same request may work later."""
 
+_LOST_TYPES = frozenset(
+    {
+        "connect_transport_exception",
+        "failed_to_commit_cluster_state_exception",
+        "master_not_discovered_exception",
+        "no_shard_available_action_exception",
+        "node_closed_exception",
+        "node_disconnected_exception",
+        "node_not_connected_exception",
+        "not_master_exception",
+        "process_cluster_event_timeout_exception",
+        "receive_timeout_transport_exception",
+    }
+)
+"""What nodes answer, some with status 500, while another node of the cluster is lost."""
+
 _DENIED_STATUS = frozenset({401, 403})
 _GONE_TYPES = frozenset({"index_not_found_exception", "aliases_not_found_exception"})
 _CONFLICT_TYPES = frozenset({"resource_already_exists_exception", "invalid_alias_name_exception"})
@@ -74,12 +90,17 @@ def error_of(status: int, cause: Mapping[str, Any], place: str) -> IndexError_:
             "check the API key or the user and its privileges.",
             place=place,
         )
-    if status in BUSY_STATUS or kind == "cluster_block_exception":
+    if passes(status, kind) or kind == "cluster_block_exception":
         return IndexUnavailable(
             f"Elasticsearch at {place} is busy or not ready ({status} {kind}); try again.",
             place=place,
         )
     return IndexError_(f"Elasticsearch at {place} failed ({status} {kind}): {reason}.", place=place)
+
+
+def passes(status: int, kind: str) -> bool:
+    """Whether the same request may work later: the server is busy, or a node was just lost."""
+    return status in BUSY_STATUS or kind in _LOST_TYPES
 
 
 def _cause(body: object) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,6 +12,7 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.entries import (
+    Candidate,
     Entry,
     EntryFilter,
     PictureEntries,
@@ -29,7 +30,7 @@ from embedding_pipeline.indexes.elasticsearch_documents import (
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors
 from embedding_pipeline.indexes.elasticsearch_vectors import KnnSearch
 from embedding_pipeline.indexes.elasticsearch_writes import PictureWriter
-from embedding_pipeline.indexes.scoring import check_pictures, checked_query
+from embedding_pipeline.indexes.scoring import check_pictures, checked_query, most_first
 from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
 from embedding_pipeline.settings import Settings
 
@@ -37,7 +38,7 @@ MERGE_TIMEOUT_S = 4 * 3600.0
 BULK_TIMEOUT_S = 60.0
 RETRY_DEADLINE_S = 30.0
 
-_BUCKETS_A_PAGE = 1000
+_BUCKETS_A_PAGE = 10_000
 _LARGEST_PAGE = 1000
 
 
@@ -132,7 +133,7 @@ class ElasticsearchIndex:
 
     def nearest(
         self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
-    ) -> list[ScoredEntry]:
+    ) -> list[Candidate]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
         clauses = filter_of(where)
@@ -149,6 +150,18 @@ class ElasticsearchIndex:
         clauses = filter_of(where)
         with self._errors():
             return self._knn.score(query, sorted(set(image_keys)), clauses)
+
+    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+        """See ObjectIndex."""
+        clauses = filter_of(where)
+        if not image_keys:
+            return {}
+        terms = {"terms": {"image_key": sorted(set(image_keys))}}
+        query = {"bool": {"filter": [terms, {"term": {"kind": "object"}}, *clauses]}}
+        labels: Counter[str] = Counter()
+        for (label, _), _ in self._buckets(["label", "image_key"], query):
+            labels[label] += 1
+        return most_first(labels)
 
     def count(self) -> IndexCounts:
         """See ObjectIndex."""
@@ -199,11 +212,21 @@ class ElasticsearchIndex:
         return [entry_of(hit["_source"]) for hit in answer["hits"]["hits"]]
 
     def _counts(self, field: str, query: dict[str, Any]) -> dict[str, int]:
-        """Documents a value, complete and exact on any number of shards."""
-        counts: Counter[str] = Counter()
+        """Documents a value."""
+        return most_first(
+            Counter({value: count for (value,), count in self._buckets([field], query)})
+        )
+
+    def _buckets(
+        self, fields: Sequence[str], query: dict[str, Any]
+    ) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Values of some fields and how many documents have them together.
+
+        Complete and exact on any number of shards; documents without a value are left out.
+        """
         composite: dict[str, Any] = {
             "size": _BUCKETS_A_PAGE,
-            "sources": [{"value": {"terms": {"field": field}}}],
+            "sources": [{field: {"terms": {"field": field}}} for field in fields],
         }
         while True:
             with self._errors():
@@ -216,9 +239,9 @@ class ElasticsearchIndex:
                 )
             found = answer["aggregations"]["values"]
             for bucket in found["buckets"]:
-                counts[bucket["key"]["value"]] += bucket["doc_count"]
-            if "after_key" not in found:
-                return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+                yield tuple(bucket["key"][field] for field in fields), bucket["doc_count"]
+            if len(found["buckets"]) < _BUCKETS_A_PAGE:
+                return
             composite["after"] = found["after_key"]
 
     def _errors(self) -> AbstractContextManager[None]:

@@ -10,20 +10,24 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import ModelDescription
-from embedding_pipeline.domain.entries import ScoredEntry
+from embedding_pipeline.domain.entries import Candidate, ScoredEntry
 from embedding_pipeline.errors import InvalidQuery
 from embedding_pipeline.indexes.elasticsearch_documents import (
     NO_VECTORS,
     entry_of,
     similarity_of,
 )
-from embedding_pipeline.indexes.scoring import ranked, rounded_scores
+from embedding_pipeline.indexes.scoring import ranked, ranked_candidates, rounded_scores
 
 MAX_CANDIDATES = 10_000
 """Elasticsearch's bound of num_candidates and of the window of a result."""
 
 OVERSAMPLE = {"hnsw": None, "int8_hnsw": 3.0, "bbq_hnsw": 5.0}
 """Quantized candidates that are scored again with the whole vectors, as a multiple of k."""
+
+_ENTRIES = {"source": NO_VECTORS}
+_CANDIDATES: dict[str, Any] = {"stored_fields": "_none_", "docvalue_fields": ["label"]}
+"""Columns only: reading a source costs much more, because it holds the vector too."""
 
 _SPARE = 8
 _ENTRIES_SCORED_AT_ONCE = 4000
@@ -60,7 +64,7 @@ class KnnSearch:
 
     def nearest(
         self, query: NDArray[np.float32], limit: int, clauses: list[dict[str, Any]]
-    ) -> list[ScoredEntry]:
+    ) -> list[Candidate]:
         """Return the ``limit`` entries closest to a query that meet all clauses.
 
         A tie may reach over the limit; then more is fetched until the order by object id
@@ -94,18 +98,22 @@ class KnnSearch:
         parts = [image_keys[start : start + step] for start in range(0, len(image_keys), step)]
         for part in parts:
             filters = [{"terms": {"image_key": list(part)}}, *clauses]
-            found += self._search(query, MAX_CANDIDATES, MAX_CANDIDATES, filters)
+            hits = self._search(query, MAX_CANDIDATES, MAX_CANDIDATES, filters, _ENTRIES)
+            found += ranked([entry_of(hit["_source"]) for hit in hits], self._scores(hits))
         return sorted(found, key=lambda hit: (-hit.score, hit.entry.object_id))
 
     def _found(
         self, query: NDArray[np.float32], wanted: int, clauses: list[dict[str, Any]]
-    ) -> list[ScoredEntry]:
-        found = self._search(query, wanted, max(wanted, self._num_candidates), clauses)
-        if len(found) < wanted and len(found) < self._count(clauses):
+    ) -> list[Candidate]:
+        candidates = max(wanted, self._num_candidates)
+        hits = self._search(query, wanted, candidates, clauses, _CANDIDATES)
+        if len(hits) < wanted and len(hits) < self._count(clauses):
             # The graph did not reach every entry; more candidates make the search wider, and
             # exhaustive when no more than these pass.
-            found = self._search(query, wanted, MAX_CANDIDATES, clauses)
-        return found
+            hits = self._search(query, wanted, MAX_CANDIDATES, clauses, _CANDIDATES)
+        ids = [hit["sort"][1] for hit in hits]
+        labels = [hit.get("fields", {}).get("label", [None])[0] for hit in hits]
+        return ranked_candidates(ids, labels, self._scores(hits))
 
     def _search(
         self,
@@ -113,7 +121,8 @@ class KnnSearch:
         wanted: int,
         candidates: int,
         clauses: list[dict[str, Any]],
-    ) -> list[ScoredEntry]:
+        returned: Mapping[str, Any],
+    ) -> list[dict[str, Any]]:
         knn: dict[str, Any] = {
             "field": "features",
             "query_vector": query.tolist(),
@@ -130,16 +139,17 @@ class KnnSearch:
             sort=[{"_score": "desc"}, {"object_id": "asc"}],
             track_scores=True,
             track_total_hits=False,
-            source=NO_VECTORS,
             allow_partial_search_results=False,
+            **returned,
         )
-        return self._ranked(answer["hits"]["hits"])
+        found: list[dict[str, Any]] = answer["hits"]["hits"]
+        return found
 
-    def _ranked(self, hits: Sequence[Mapping[str, Any]]) -> list[ScoredEntry]:
+    def _scores(self, hits: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         scores = np.array([hit["_score"] for hit in hits], np.float64)
         if self._similarity != "l2_norm":
             scores = np.clip(2.0 * scores - 1.0, -1.0, 1.0)
-        return ranked([entry_of(hit["_source"]) for hit in hits], rounded_scores(scores))
+        return rounded_scores(scores)
 
     def _count(self, clauses: list[dict[str, Any]]) -> int:
         answer = self._client.count(index=self._alias, query={"bool": {"filter": clauses}})

@@ -13,7 +13,13 @@ import pyarrow as pa
 from lancedb.query import ColumnOrdering
 from numpy.typing import NDArray
 
-from embedding_pipeline.domain.entries import Entry, EntryFilter, PictureEntries, ScoredEntry
+from embedding_pipeline.domain.entries import (
+    Candidate,
+    Entry,
+    EntryFilter,
+    PictureEntries,
+    ScoredEntry,
+)
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
 from embedding_pipeline.indexes.lancedb_rows import (
     ENTRY_COLUMNS,
@@ -26,10 +32,8 @@ from embedding_pipeline.indexes.lancedb_rows import (
 from embedding_pipeline.indexes.lancedb_tidying import Tidying
 from embedding_pipeline.indexes.lancedb_vectors import VectorSearch
 from embedding_pipeline.indexes.lancedb_writes import Writer, write_lock
-from embedding_pipeline.indexes.scoring import check_pictures, checked_query, exact_scores, ranked
+from embedding_pipeline.indexes.scoring import check_pictures, checked_query, most_first
 from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
-
-_KEYS_A_QUERY = 500
 
 
 class LanceDbIndex:
@@ -75,7 +79,7 @@ class LanceDbIndex:
 
     def picture(self, image_key: str) -> PictureEntries | None:
         """See ObjectIndex."""
-        rows = self._rows(f"image_key = {text_sql(image_key)}", with_vectors=True)
+        rows = self._rows(f"image_key = {text_sql(image_key)}")
         if not len(rows):
             return None
         rows = rows.sort_by("object_id")
@@ -85,7 +89,7 @@ class LanceDbIndex:
 
     def object(self, object_id: str) -> tuple[Entry, NDArray[np.float32]] | None:
         """See ObjectIndex."""
-        rows = self._rows(f"object_id = {text_sql(object_id)}", with_vectors=True)
+        rows = self._rows(f"object_id = {text_sql(object_id)}")
         if not len(rows):
             return None
         return entries_of(rows)[0], vectors_of(rows, self._embedder.dimension)[0]
@@ -102,7 +106,7 @@ class LanceDbIndex:
 
     def nearest(
         self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
-    ) -> list[ScoredEntry]:
+    ) -> list[Candidate]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
         if limit <= 0:
@@ -116,16 +120,25 @@ class LanceDbIndex:
     ) -> list[ScoredEntry]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
-        passing, keys = filter_sql(where), sorted(set(image_keys))
-        entries: list[Entry] = []
-        scores = [np.empty(0)]
-        for start in range(0, len(keys), _KEYS_A_QUERY):
-            wanted = any_of_sql("image_key", keys[start : start + _KEYS_A_QUERY])
-            rows = self._rows(_both(wanted, passing), with_vectors=True)
-            entries += entries_of(rows)
-            vectors = vectors_of(rows, self._embedder.dimension)
-            scores.append(exact_scores(vectors, query, self._embedder))
-        return ranked(entries, np.concatenate(scores))
+        keys, passing = sorted(set(image_keys)), filter_sql(where)
+        if not keys:
+            return []
+        condition = _both(any_of_sql("image_key", keys), passing)
+        with self._errors():
+            return self._vectors.score(query, len(keys), condition)
+
+    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+        """See ObjectIndex."""
+        passing = filter_sql(where)
+        if not image_keys:
+            return {}
+        wanted = f"{any_of_sql('image_key', sorted(set(image_keys)))} AND kind = 'object'"
+        condition = _both(wanted, passing)
+        with self._errors():
+            query = self._table.search().where(condition).select(["image_key", "label"])
+            rows = query.to_arrow()
+        pairs = rows.group_by(["image_key", "label"]).aggregate([])
+        return most_first(Counter(pairs["label"].drop_null().to_pylist()))
 
     def count(self) -> IndexCounts:
         """See ObjectIndex."""
@@ -155,10 +168,10 @@ class LanceDbIndex:
         """See ObjectIndex; waits for tidying that is under way."""
         self._tidying.close()
 
-    def _rows(self, condition: str, *, with_vectors: bool = False) -> pa.Table:
-        columns = [*ENTRY_COLUMNS, "vector"] if with_vectors else ENTRY_COLUMNS
+    def _rows(self, condition: str) -> pa.Table:
         with self._errors():
-            return self._table.search().where(condition).select(columns).to_arrow()
+            query = self._table.search().where(condition).select([*ENTRY_COLUMNS, "vector"])
+            return query.to_arrow()
 
     def _counts(self, column: str, condition: str) -> dict[str, int]:
         counts: Counter[str] = Counter()
@@ -169,7 +182,7 @@ class LanceDbIndex:
                 values = values.flatten() if pa.types.is_list(values.type) else values
                 for found in values.value_counts().to_pylist():
                     counts[found["values"]] += found["counts"]
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return most_first(counts)
 
     def _errors(self) -> AbstractContextManager[None]:
         return lancedb_errors(self._place)

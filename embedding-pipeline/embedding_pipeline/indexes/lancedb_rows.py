@@ -33,6 +33,7 @@ ENTRY_COLUMNS = [
 ]
 """What an answer needs; vectors and the terms of filters stay where they are."""
 
+_NO_METADATA = "{}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -91,24 +92,44 @@ def rows_of(pictures: Sequence[PictureEntries], dimension: int) -> pa.Table:
 
 
 def entries_of(rows: pa.Table) -> list[Entry]:
-    """Entries of a table that has ENTRY_COLUMNS, in its order."""
+    """Entries of a table that has ENTRY_COLUMNS, in its order.
+
+    A column at a time becomes Python values, which is several times quicker than a row at a
+    time.
+    """
+    columns = [_values_of(rows[name]) for name in ENTRY_COLUMNS]
     return [
         Entry(
-            object_id=row["object_id"],
-            image_key=row["image_key"],
-            kind=row["kind"],
-            label=row["label"],
-            box_xyxy=tuple(row["box_xyxy"]),
-            confidence=row["confidence"],
-            area_share=row["area_share"],
-            image_size_wh=(row["width"], row["height"]),
-            collections=tuple(row["collections"]),
-            metadata=json.loads(row["metadata"]),
-            taken_at=None if row["taken_us"] is None else _time(row["taken_us"]),
-            ingested_at=_time(row["ingested_us"]),
-            truncated=row["truncated"],
+            object_id=object_id,
+            image_key=image_key,
+            kind=kind,
+            label=label,
+            box_xyxy=tuple(box),
+            confidence=confidence,
+            area_share=area_share,
+            image_size_wh=(width, height),
+            collections=tuple(collections),
+            metadata={} if metadata == _NO_METADATA else json.loads(metadata),
+            taken_at=None if taken_us is None else _time(taken_us),
+            ingested_at=_time(ingested_us),
+            truncated=truncated,
         )
-        for row in rows.select(ENTRY_COLUMNS).to_pylist()
+        for (
+            object_id,
+            image_key,
+            kind,
+            label,
+            box,
+            confidence,
+            area_share,
+            width,
+            height,
+            collections,
+            metadata,
+            taken_us,
+            ingested_us,
+            truncated,
+        ) in zip(*columns, strict=True)
     ]
 
 
@@ -167,6 +188,15 @@ def _micros(moment: datetime) -> int:
 
 def _time(micros: int) -> datetime:
     return _EPOCH + micros * _MICROSECOND
+
+
+def _values_of(column: pa.ChunkedArray) -> list[Any]:
+    """Python values of a column; the boxes by way of numpy, which is quicker."""
+    if pa.types.is_fixed_size_list(column.type):
+        flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        values: list[Any] = flat.reshape(len(column), column.type.list_size).tolist()
+        return values
+    return list(column.to_pylist())
 
 
 def _vector_column(parts: list[NDArray[np.float32]], dimension: int) -> pa.Array:

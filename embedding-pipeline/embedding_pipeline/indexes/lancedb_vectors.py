@@ -1,16 +1,19 @@
-"""Nearest entries of a LanceDB table: candidates from its vector index, scores exact."""
+"""Scores of a LanceDB table's entries: candidates from its vector index, scores exact."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import lancedb
 import numpy as np
 import pyarrow as pa
+from lancedb.query import LanceVectorQueryBuilder
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import EmbedderDescription
-from embedding_pipeline.domain.entries import ScoredEntry
+from embedding_pipeline.domain.entries import Candidate, ScoredEntry
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, entries_of
-from embedding_pipeline.indexes.scoring import ranked, rounded_scores
+from embedding_pipeline.indexes.scoring import ranked, ranked_candidates, rounded_scores
 
 VECTOR_INDEX = "vector_idx"
 
@@ -23,7 +26,11 @@ MIN_CANDIDATES = 300
 NPROBES = 20
 """Partitions of the vector index that every search looks into."""
 
+MOST_ENTRIES = 1000
+"""Entries of a picture at most: their ids have three digits."""
+
 _SPARE = 8
+_CANDIDATE_COLUMNS = ["object_id", "label"]
 
 
 class VectorSearch:
@@ -38,7 +45,7 @@ class VectorSearch:
         self._table = table
         self._embedder = embedder
 
-    def nearest(self, query: NDArray[np.float32], limit: int, condition: str) -> list[ScoredEntry]:
+    def nearest(self, query: NDArray[np.float32], limit: int, condition: str) -> list[Candidate]:
         """Return the ``limit`` entries closest to a query that meet an SQL condition.
 
         A tie may reach over the limit; then more is fetched until the order by object id
@@ -46,10 +53,22 @@ class VectorSearch:
         """
         wanted = limit + _SPARE
         while True:
-            found = self._ranked(self._candidates(query, wanted, condition))
+            rows = self._candidates(query, wanted, condition)
+            ids, labels = (rows[name].to_pylist() for name in _CANDIDATE_COLUMNS)
+            found = ranked_candidates(ids, labels, self._scores(rows))
             if len(found) < wanted or found[-1].score < found[limit - 1].score:
                 return found[:limit]
             wanted *= 2
+
+    def score(self, query: NDArray[np.float32], pictures: int, condition: str) -> list[ScoredEntry]:
+        """Return every entry that meets an SQL condition on some pictures, best first.
+
+        A search instead of reading vectors: so no vector is copied, and an entry has the same
+        score here as in nearest.
+        """
+        search = self._query(query, pictures * MOST_ENTRIES, condition, ENTRY_COLUMNS)
+        rows = search.bypass_vector_index().to_arrow()
+        return ranked(entries_of(rows), self._scores(rows))
 
     def _candidates(self, query: NDArray[np.float32], wanted: int, condition: str) -> pa.Table:
         if self._has_index():
@@ -61,23 +80,27 @@ class VectorSearch:
     def _search(
         self, query: NDArray[np.float32], wanted: int, condition: str, *, exact: bool
     ) -> pa.Table:
-        search = self._table.search(query, vector_column_name="vector")
-        search = search.distance_type(lance_metric(self._embedder)).limit(wanted)
-        search = search.select([*ENTRY_COLUMNS, "_distance"])
-        if condition:
-            search = search.where(condition, prefilter=True)
+        search = self._query(query, wanted, condition, _CANDIDATE_COLUMNS)
         if exact:
             return search.bypass_vector_index().to_arrow()
         search = search.refine_factor(REFINE).minimum_nprobes(NPROBES)
         return search.ef(max(MIN_CANDIDATES, 2 * REFINE * wanted)).to_arrow()
 
-    def _ranked(self, rows: pa.Table) -> list[ScoredEntry]:
+    def _query(
+        self, query: NDArray[np.float32], limit: int, condition: str, columns: Sequence[str]
+    ) -> LanceVectorQueryBuilder:
+        search = self._table.search(query, vector_column_name="vector")
+        search = search.distance_type(lance_metric(self._embedder)).limit(limit)
+        search = search.select([*columns, "_distance"])
+        return search.where(condition, prefilter=True) if condition else search
+
+    def _scores(self, rows: pa.Table) -> NDArray[np.float64]:
         distances = rows["_distance"].to_numpy().astype(np.float64)
         if self._embedder.metric == "l2":
             scores = 1.0 / (1.0 + distances)
         else:
             scores = np.clip(1.0 - distances, -1.0, 1.0)
-        return ranked(entries_of(rows), rounded_scores(scores))
+        return rounded_scores(scores)
 
     def _has_index(self) -> bool:
         return any(index.name == VECTOR_INDEX for index in self._table.list_indices())

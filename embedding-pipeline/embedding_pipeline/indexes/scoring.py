@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import EmbedderDescription
-from embedding_pipeline.domain.entries import Entry, PictureEntries, ScoredEntry
+from embedding_pipeline.domain.entries import (
+    Candidate,
+    Entry,
+    PictureEntries,
+    ScoredEntry,
+)
 from embedding_pipeline.errors import InvalidVector
 
 SCORE_DIGITS = 6
@@ -64,6 +70,19 @@ def ranked(entries: Iterable[Entry], scores: NDArray[np.float64]) -> list[Scored
         for entry, score in zip(entries, scores, strict=True)
     ]
     return sorted(scored, key=lambda found: (-found.score, found.entry.object_id))
+
+
+def ranked_candidates(
+    object_ids: Iterable[str], labels: Iterable[str | None], scores: NDArray[np.float64]
+) -> list[Candidate]:
+    """Pair names and labels with their scores, best first, ties by object id."""
+    found = map(Candidate, object_ids, labels, scores.tolist())
+    return sorted(found, key=lambda one: (-one.score, one.object_id))
+
+
+def most_first(counts: Counter[str]) -> dict[str, int]:
+    """Order counts: the greatest first, equal ones by name."""
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _check_values(name: str, vector: NDArray[np.float32], embedder: EmbedderDescription) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import (
+    Candidate,
     Entry,
     EntryFilter,
     ItemFailure,
@@ -110,8 +111,10 @@ class ObjectIndex(Protocol):
 
     def nearest(
         self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
-    ) -> list[ScoredEntry]:
+    ) -> list[Candidate]:
         """The entries closest to a vector, best first, ties by object id.
+
+        Cheap for thousands of entries: no more of them is read than their names and labels.
 
         Args:
             vector: ``(dimension,)`` float32, unit length where the description says so.
@@ -131,7 +134,19 @@ class ObjectIndex(Protocol):
     def score(
         self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
     ) -> list[ScoredEntry]:
-        """Every passing entry of these pictures with its exact score, best first."""
+        """Every passing entry of these pictures with its exact score, best first.
+
+        Unknown and repeated keys are no error; no keys give the empty list.
+        """
+        ...
+
+    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+        """Pictures with a passing object of each label, among these pictures.
+
+        A picture counts once a label, and once however often its key is named. Most first,
+        then by name; unknown keys count nothing, no keys give the empty dict. Neither vectors
+        nor scores are read.
+        """
         ...
 
     def count(self) -> IndexCounts:

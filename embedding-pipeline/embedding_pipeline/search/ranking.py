@@ -16,6 +16,9 @@ from embedding_pipeline.search.results import Hit
 CANDIDATES_PER_IMAGE = 3
 GROWTH = 4
 
+NO_FLOOR = -1.0
+"""No score is below."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -34,25 +37,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Pictures in their order, with what matched when they were ranked.
+    """Pictures in their order, and what is in them.
 
     Args:
         image_keys: best first, each once.
-        matches: every matching entry of each of them, best first.
+        facets: pictures with a matching object of each label, most first, then by name.
     """
 
     image_keys: tuple[str, ...]
-    matches: Mapping[str, tuple[ScoredEntry, ...]]
-
-    def facets(self) -> dict[str, int]:
-        """Pictures with a matching object of each label, most first, then by name."""
-        counts = Counter(
-            label
-            for key in self.image_keys
-            for label in {match.entry.label for match in self.matches.get(key, ())}
-            if label is not None
-        )
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+    facets: Mapping[str, int]
 
 
 def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
@@ -63,41 +56,45 @@ def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
     """
     limit = max_images * CANDIDATES_PER_IMAGE
     while True:
-        entries = index.nearest(question.vector, limit=limit, where=question.where)
-        complete = len(entries) < limit or entries[-1].rank_score < question.min_score
-        groups = _grouped(entries, question.min_score)
-        if complete or len(groups) >= max_images:
+        found = index.nearest(question.vector, limit=limit, where=question.where)
+        complete = len(found) < limit or found[-1].score < question.min_score
+        matching = [one for one in found if one.score >= question.min_score]
+        keys = tuple(dict.fromkeys(one.image_key for one in matching))
+        if complete or len(keys) >= max_images:
             break
         limit *= GROWTH
-    keys = tuple(groups)[:max_images]
-    if not complete:
-        groups = _grouped(_score(index, question, keys), question.min_score)
-    return Ranking(tuple(key for key in keys if key in groups), groups)
+    keys = keys[:max_images]
+    if complete:
+        return Ranking(keys, _facets(keys, ((one.image_key, one.label) for one in matching)))
+    if question.min_score <= NO_FLOOR:
+        return Ranking(keys, index.labelled_pictures(keys, where=question.where))
+    scored = index.score(question.vector, image_keys=keys, where=question.where)
+    labels = (
+        (one.entry.image_key, one.entry.label) for one in scored if one.score >= question.min_score
+    )
+    return Ranking(keys, _facets(keys, labels))
 
 
 def hits(index: ObjectIndex, question: Question, image_keys: Sequence[str]) -> list[Hit]:
     """These pictures as they are in the index now, in this order; deleted ones drop out."""
-    groups = _grouped(_score(index, question, image_keys), question.min_score)
-    return [hit(key, groups[key]) for key in image_keys if key in groups]
+    if not image_keys:
+        return []
+    scored = index.score(question.vector, image_keys=image_keys, where=question.where)
+    groups: dict[str, list[ScoredEntry]] = {}
+    for one in scored:
+        if one.score >= question.min_score:
+            groups.setdefault(one.entry.image_key, []).append(one)
+    return [_hit(key, tuple(groups[key])) for key in image_keys if key in groups]
 
 
-def hit(image_key: str, matches: tuple[ScoredEntry, ...]) -> Hit:
-    """One picture with its matching entries, best first; there is at least one."""
+def _hit(image_key: str, matches: tuple[ScoredEntry, ...]) -> Hit:
     best = matches[0]
     return Hit(image_key, best.score, best.entry.image_size_wh, matches)
 
 
-def _score(index: ObjectIndex, question: Question, keys: Sequence[str]) -> list[ScoredEntry]:
-    if not keys:
-        return []
-    return index.score(question.vector, image_keys=keys, where=question.where)
-
-
-def _grouped(
-    entries: Iterable[ScoredEntry], min_score: float
-) -> dict[str, tuple[ScoredEntry, ...]]:
-    groups: dict[str, list[ScoredEntry]] = {}
-    for found in entries:
-        if found.score >= min_score:
-            groups.setdefault(found.entry.image_key, []).append(found)
-    return {key: tuple(matches) for key, matches in groups.items()}
+def _facets(keys: Iterable[str], labels: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """Count the pictures of each label, from pairs of image key and label."""
+    ranked = set(keys)
+    pairs = {(key, label) for key, label in labels if key in ranked and label is not None}
+    counts = Counter(label for _, label in pairs)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

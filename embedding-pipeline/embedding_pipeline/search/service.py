@@ -18,7 +18,7 @@ from embedding_pipeline.search.frozen import (
     read_cursor,
 )
 from embedding_pipeline.search.queries import QueryStore, StoredQuery
-from embedding_pipeline.search.ranking import Question, hit, hits, rank
+from embedding_pipeline.search.ranking import Question, hits, rank
 from embedding_pipeline.search.results import (
     Hit,
     SearchPage,
@@ -133,11 +133,7 @@ class SearchService:
         index = self._index()
         if index.version.name != frozen.version:
             raise CursorExpired("The index was exchanged since; search again.")
-        found: list[Hit] = []
-        while len(found) < limit and offset < len(frozen.image_keys):
-            keys = frozen.image_keys[offset : offset + limit - len(found)]
-            offset += len(keys)
-            found += hits(index, frozen.question, keys)
+        found, offset = _hits_from(index, frozen, offset, limit)
         page = _page(frozen, token, found, offset)
         return _timed(page, Timings(), started, started)
 
@@ -175,15 +171,15 @@ class SearchService:
             question=question,
             version=index.version.name,
             image_keys=ranking.image_keys,
-            facets=ranking.facets(),
+            facets=ranking.facets,
             query=understood.view,
             query_id=understood.query_id,
             limit=request.limit,
         )
-        first = [hit(key, ranking.matches[key]) for key in ranking.image_keys[: request.limit]]
-        more = len(ranking.image_keys) > request.limit
+        found, offset = _hits_from(index, frozen, 0, request.limit)
+        more = offset < len(frozen.image_keys)
         token = self._rankings.keep(frozen) if more else ""
-        return _page(frozen, token, first, len(first))
+        return _page(frozen, token, found, offset)
 
     def _check_labels(self, wanted: Sequence[str]) -> None:
         known = self._labels()
@@ -197,6 +193,18 @@ class SearchService:
                     actual=label,
                     close=close,
                 )
+
+
+def _hits_from(
+    index: ObjectIndex, frozen: FrozenRanking, offset: int, limit: int
+) -> tuple[list[Hit], int]:
+    """Hits of a frozen ranking from a place on, and the place after the last one."""
+    found: list[Hit] = []
+    while len(found) < limit and offset < len(frozen.image_keys):
+        keys = frozen.image_keys[offset : offset + limit - len(found)]
+        offset += len(keys)
+        found += hits(index, frozen.question, keys)
+    return found, offset
 
 
 def _page(frozen: FrozenRanking, token: str, found: Sequence[Hit], offset: int) -> SearchPage:

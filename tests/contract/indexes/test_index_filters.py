@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -17,15 +18,16 @@ AT_TOKYO = timezone(timedelta(hours=9))
 
 
 def _found(index: ObjectIndex, where: EntryFilter) -> set[tuple[str, int]]:
-    """Passing entries by picture name and rank; nearest and score must agree."""
+    """Passing entries by picture name and rank; all verbs with a filter must agree."""
     query = unit_vectors(1, seed="q")[0]
     names = {key(name): str(name) for name in ("a", "b", "c", "d")}
     nearest = index.nearest(query, limit=100, where=where)
     scored = index.score(query, image_keys=list(names), where=where)
-    assert [hit.entry.object_id for hit in nearest] == [hit.entry.object_id for hit in scored]
-    return {
-        (names[hit.entry.image_key], int(hit.entry.object_id.rpartition("-")[2])) for hit in nearest
-    }
+    assert [hit.object_id for hit in nearest] == [hit.entry.object_id for hit in scored]
+    labelled = {(hit.label, hit.image_key) for hit in nearest if hit.label is not None}
+    counts = index.labelled_pictures(list(names), where=where)
+    assert counts == Counter(label for label, _ in labelled)
+    return {(names[hit.image_key], int(hit.object_id.rpartition("-")[2])) for hit in nearest}
 
 
 def _pictures(found: set[tuple[str, int]]) -> set[str]:

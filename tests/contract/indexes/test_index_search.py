@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ def test_empty_index_finds_nothing(index: ObjectIndex) -> None:
     query = unit_vectors(1)[0]
     assert index.nearest(query, limit=10, where=ALL) == []
     assert index.score(query, image_keys=[key(1)], where=ALL) == []
+    assert index.labelled_pictures([key(1)], where=ALL) == {}
 
 
 @pytest.mark.parametrize("limit", [0, -1])
@@ -47,9 +50,8 @@ def test_nearest_is_the_exact_order(index: ObjectIndex) -> None:
         query = unit_vectors(1, seed=f"q{seed}")[0]
         found = index.nearest(query, limit=10, where=ALL)
         expected = _expected(pictures, query)[:10]
-        assert [hit.entry.object_id for hit in found] == [name for name, _ in expected]
+        assert [hit.object_id for hit in found] == [name for name, _ in expected]
         assert [hit.score for hit in found] == pytest.approx([s for _, s in expected], abs=2e-6)
-        assert [hit.rank_score for hit in found] == [hit.score for hit in found]
 
 
 def test_self_comes_first_with_score_one(index: ObjectIndex) -> None:
@@ -58,9 +60,9 @@ def test_self_comes_first_with_score_one(index: ObjectIndex) -> None:
     vectors[2] = -vectors[1]
     fill(index, [picture(1, vectors=vectors), picture(2)])
     found = index.nearest(vectors[1], limit=100, where=ALL)
-    assert found[0].entry.object_id == f"{key(1)}-001"
+    assert found[0].object_id == f"{key(1)}-001"
     assert found[0].score == pytest.approx(1.0, abs=1e-6)
-    assert found[-1].entry.object_id == f"{key(1)}-002"
+    assert found[-1].object_id == f"{key(1)}-002"
     assert found[-1].score == pytest.approx(-1.0, abs=1e-6)
 
 
@@ -77,7 +79,7 @@ def test_ties_are_ordered_by_object_id(index: ObjectIndex, limit: int) -> None:
     fill(index, [picture(i, vectors=np.repeat(same, 3, axis=0)) for i in range(20)])
     found = index.nearest(same[0], limit=limit, where=ALL)
     everyone = sorted(f"{key(i)}-{rank:03d}" for i in range(20) for rank in range(3))
-    assert [hit.entry.object_id for hit in found] == everyone[:limit]
+    assert [hit.object_id for hit in found] == everyone[:limit]
 
 
 def test_one_picture_with_most_entries_starves_no_other(index: ObjectIndex) -> None:
@@ -92,8 +94,8 @@ def test_one_picture_with_most_entries_starves_no_other(index: ObjectIndex) -> N
     )
     found = index.nearest(query, limit=1060, where=ALL)
     assert len(found) == 1060
-    assert {hit.entry.image_key for hit in found[:1000]} == {key("crowd")}
-    assert len({hit.entry.image_key for hit in found}) >= 21
+    assert {hit.image_key for hit in found[:1000]} == {key("crowd")}
+    assert len({hit.image_key for hit in found}) >= 21
 
 
 def test_large_limit_with_filter(index: ObjectIndex) -> None:
@@ -103,9 +105,9 @@ def test_large_limit_with_filter(index: ObjectIndex) -> None:
         unit_vectors(1, seed="q")[0], limit=1700, where=EntryFilter(labels=("dog",))
     )
     scores = [hit.score for hit in found]
-    assert len({hit.entry.object_id for hit in found}) == 1700
+    assert len({hit.object_id for hit in found}) == 1700
     assert scores == sorted(scores, reverse=True)
-    assert {hit.entry.label for hit in found} == {"dog"}
+    assert {hit.label for hit in found} == {"dog"}
 
 
 def test_selective_filter_starves_nothing(index: ObjectIndex) -> None:
@@ -118,7 +120,7 @@ def test_selective_filter_starves_nothing(index: ObjectIndex) -> None:
     fill(index, [*pictures, picture("rare", ["rare"] * 3, vectors=far)])
     index.optimize()
     found = index.nearest(query, limit=10, where=EntryFilter(labels=("rare",)))
-    assert [hit.entry.object_id for hit in found] == [f"{key('rare')}-{i:03d}" for i in (1, 2, 3)]
+    assert [hit.object_id for hit in found] == [f"{key('rare')}-{i:03d}" for i in (1, 2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,7 @@ def test_score_is_complete_and_exact(index: ObjectIndex) -> None:
     expected = _expected(pictures[::2], query)
     assert [hit.entry.object_id for hit in found] == [name for name, _ in expected]
     assert [hit.score for hit in found] == pytest.approx([s for _, s in expected], abs=2e-6)
+    assert [hit.rank_score for hit in found] == [hit.score for hit in found]
 
 
 def test_score_of_no_pictures_is_empty(index: ObjectIndex) -> None:
@@ -183,5 +186,104 @@ def test_score_and_nearest_agree(index: ObjectIndex) -> None:
     query = unit_vectors(1, seed="q")[0]
     nearest = index.nearest(query, limit=30, where=ALL)
     scored = index.score(query, image_keys=[key(i) for i in range(10)], where=ALL)
-    assert [hit.entry for hit in nearest] == [hit.entry for hit in scored]
+    assert [hit.object_id for hit in nearest] == [hit.entry.object_id for hit in scored]
+    assert [hit.label for hit in nearest] == [hit.entry.label for hit in scored]
+    assert [hit.image_key for hit in nearest] == [hit.entry.image_key for hit in scored]
     assert [hit.score for hit in nearest] == pytest.approx([h.score for h in scored], abs=2e-6)
+
+
+def test_scored_entries_are_whole(index: ObjectIndex) -> None:
+    """An answer carries everything that was put, value for value."""
+    made = picture(
+        1,
+        ["dog", "o'cat"],
+        collections=["b", "a"],
+        metadata={"by": "me", "n": [1, {"deep": None}]},
+        taken_at=datetime(1969, 7, 20, 20, 17, 40, 1, tzinfo=UTC),
+        truncated=True,
+    )
+    plain = picture(2)
+    fill(index, [made, plain])
+    found = index.score(unit_vectors(1)[0], image_keys=[key(1), key(2)], where=ALL)
+    entries = sorted((hit.entry for hit in found), key=lambda entry: entry.object_id)
+    expected = sorted((*made.entries, *plain.entries), key=lambda entry: entry.object_id)
+    assert entries == expected
+
+
+def test_score_of_a_picture_with_most_entries(index: ObjectIndex) -> None:
+    """Every entry of a picture is scored, as many as its ids can name."""
+    fill(index, [picture("crowd", [f"n{i}" for i in range(999)]), picture(2)])
+    found = index.score(unit_vectors(1)[0], image_keys=[key("crowd")], where=ALL)
+    assert len({hit.entry.object_id for hit in found}) == 1000
+
+
+def test_labelled_pictures_count_pictures_not_objects(index: ObjectIndex) -> None:
+    """Two dogs in a picture count once; most come first, then by name."""
+    fill(
+        index,
+        [
+            picture(1, ["dog", "dog", "cat"]),
+            picture(2, ["dog", "bird"]),
+            picture(3, ["zebra"]),
+            picture(4, []),
+        ],
+    )
+    found = index.labelled_pictures([key(i) for i in range(1, 5)], where=ALL)
+    assert list(found.items()) == [("dog", 2), ("bird", 1), ("cat", 1), ("zebra", 1)]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param([], {}, id="none"),
+        pytest.param(["unknown", "it's"], {}, id="unknown"),
+        pytest.param([1], {"dog": 1, "cat": 1}, id="one"),
+        pytest.param([1, 1, "unknown"], {"dog": 1, "cat": 1}, id="repeated"),
+        pytest.param([3], {}, id="without objects"),
+    ],
+)
+def test_labelled_pictures_count_only_the_named(
+    index: ObjectIndex, names: list[int | str], expected: dict[str, int]
+) -> None:
+    """Other pictures, unknown keys and repeats count nothing."""
+    fill(index, [picture(1, ["dog", "cat"]), picture(2, ["dog"]), picture(3, [])])
+    keys = [key(name) if isinstance(name, int) else name for name in names]
+    assert index.labelled_pictures(keys, where=ALL) == expected
+
+
+def test_labelled_pictures_filter(index: ObjectIndex) -> None:
+    """Only objects that pass the filter count; of whole pictures there is nothing to count."""
+    fill(
+        index,
+        [
+            picture(1, ["dog", "cat"], confidences=[0.9, 0.2], collections=["x"]),
+            picture(2, ["dog", "dog"], confidences=[0.8, 0.1]),
+        ],
+    )
+    keys = [key(1), key(2)]
+    for where, expected in [
+        (EntryFilter(labels=("cat",)), {"cat": 1}),
+        (EntryFilter(collections=("x",)), {"cat": 1, "dog": 1}),
+        (EntryFilter(min_confidence=0.5), {"dog": 2}),
+        (EntryFilter(kinds=("object",)), {"dog": 2, "cat": 1}),
+        (EntryFilter(kinds=("image",)), {}),
+        (EntryFilter(kinds=()), {"dog": 2, "cat": 1}),
+    ]:
+        assert index.labelled_pictures(keys, where=where) == expected
+
+
+def test_labelled_pictures_of_many(index: ObjectIndex) -> None:
+    """More pairs of picture and label than any inner page are all counted."""
+    labels = [f"l{i}" for i in range(10)]
+    fill(index, [picture(i, labels) for i in range(1100)])
+    found = index.labelled_pictures([key(i) for i in range(1, 1100)], where=ALL)
+    assert found == dict.fromkeys(labels, 1099)
+
+
+def test_labelled_pictures_follow_writes(index: ObjectIndex) -> None:
+    """A replaced picture counts its new labels, a deleted one none."""
+    fill(index, [picture(1, ["dog"]), picture(2, ["dog"])])
+    fill(index, [picture(1, ["cat"])])
+    index.delete([key(2)])
+    index.make_searchable()
+    assert index.labelled_pictures([key(1), key(2)], where=ALL) == {"cat": 1}

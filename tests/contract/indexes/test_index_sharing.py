@@ -19,7 +19,7 @@ def test_two_handles_see_each_other(index: ObjectIndex, open_catalog: OpenCatalo
     assert other.count() == IndexCounts(1, 2)
     assert other.picture(key(1)) is not None
     found = other.nearest(picture(1).vectors[1], limit=1, where=EntryFilter())
-    assert found[0].entry.object_id == f"{key(1)}-001"
+    assert found[0].object_id == f"{key(1)}-001"
     fill(other, [picture(2), picture(1, ["only"])])
     assert index.label_counts() == {"cat": 1, "dog": 1, "only": 1}
     assert other.delete([key(2)]) == 1
@@ -44,7 +44,7 @@ def test_threads_write_search_and_optimize_together(index: ObjectIndex) -> None:
         list(pool.map(work, range(6)))
     index.make_searchable()
     assert index.count() == IndexCounts(56, 112)
-    names = [hit.entry.object_id for hit in index.nearest(query, limit=500, where=EntryFilter())]
+    names = [hit.object_id for hit in index.nearest(query, limit=500, where=EntryFilter())]
     assert len(names) == len(set(names)) == 168
 
 

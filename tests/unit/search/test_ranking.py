@@ -27,7 +27,7 @@ def test_an_empty_index_ranks_nothing() -> None:
     """No picture, no facet, no error."""
     ranking = rank(MemoryIndex(fake_description(2)), question(), max_images=600)
     assert ranking.image_keys == ()
-    assert ranking.facets() == {}
+    assert ranking.facets == {}
 
 
 def test_pictures_are_ordered_by_their_best_entry_and_listed_once() -> None:
@@ -39,7 +39,9 @@ def test_pictures_are_ordered_by_their_best_entry_and_listed_once() -> None:
     )
     ranking = rank(index, question(), max_images=600)
     assert ranking.image_keys == ("b", "a")
-    assert [m.entry.object_id for m in ranking.matches["a"]] == ["a-002", "a-001", "a-000"]
+    best = hits(index, question(), ranking.image_keys)[1]
+    assert [m.entry.object_id for m in best.matches] == ["a-002", "a-001", "a-000"]
+    assert best.score == best.matches[0].score
 
 
 def test_grouping_asks_again_until_there_are_enough_pictures() -> None:
@@ -52,26 +54,39 @@ def test_grouping_asks_again_until_there_are_enough_pictures() -> None:
     assert index.asked == [30, 120]
 
 
-def test_every_match_is_listed_though_the_candidates_had_only_the_best() -> None:
-    """When the index held more than was asked for, matches and facets are completed."""
+def test_facets_are_complete_though_the_candidates_had_only_the_best() -> None:
+    """When the index held more than was asked for, it counts labels without scoring anything."""
     near = [
         picture(f"p{n:02d}", [at(1 + n), at(150), at(160)], labels=["dog", "cat"])
         for n in range(10)
     ]
     index = MemoryIndex(fake_description(2), *near)
     ranking = rank(index, question(), max_images=3)
-    assert index.asked == [9]
-    assert index.scored == [3]
+    assert (index.asked, index.counted, index.scored) == ([9], [3], [])
     assert ranking.image_keys == ("p00", "p01", "p02")
-    assert {len(matches) for matches in ranking.matches.values()} == {3}
-    assert ranking.facets() == {"cat": 3, "dog": 3}
+    assert ranking.facets == {"cat": 3, "dog": 3}
+    found = hits(index, question(), ranking.image_keys)
+    assert {len(hit.matches) for hit in found} == {3}
+
+
+def test_facets_above_a_floor_count_only_what_reaches_it() -> None:
+    """When candidates end before the floor, the ranked pictures are scored for their facets."""
+    near = [
+        picture(f"p{n:02d}", [at(1 + n), at(40), at(160)], labels=["dog", "cat"]) for n in range(10)
+    ]
+    index = MemoryIndex(fake_description(2), *near)
+    ranking = rank(index, question(0.5), max_images=3)
+    assert (index.asked, index.counted, index.scored) == ([9], [], [3])
+    assert ranking.image_keys == ("p00", "p01", "p02")
+    assert ranking.facets == {"dog": 3}
 
 
 def test_an_exhausted_index_is_not_asked_for_more() -> None:
     """All entries came, so nothing is missing: one question to the index."""
     index = MemoryIndex(fake_description(2), picture("a", [at(0), at(5)]))
-    rank(index, question(), max_images=600)
-    assert (index.asked, index.scored) == ([1800], [])
+    ranking = rank(index, question(), max_images=600)
+    assert (index.asked, index.scored, index.counted) == ([1800], [], [])
+    assert ranking.facets == {"thing": 1}
 
 
 def test_the_floor_cuts_matches_and_pictures_and_ends_the_asking() -> None:
@@ -80,8 +95,10 @@ def test_the_floor_cuts_matches_and_pictures_and_ends_the_asking() -> None:
     index = MemoryIndex(fake_description(2), *pictures)
     ranking = rank(index, question(float(np.cos(np.radians(4.5)))), max_images=10)
     assert ranking.image_keys == ("p00", "p01", "p02", "p03", "p04")
-    assert {len(matches) for matches in ranking.matches.values()} == {1}
-    assert (index.asked, index.scored) == ([30], [])
+    assert ranking.facets == {}
+    found = hits(index, question(float(np.cos(np.radians(4.5)))), ranking.image_keys)
+    assert {len(hit.matches) for hit in found} == {1}
+    assert (index.asked, index.scored, index.counted) == ([30], [5], [])
 
 
 @pytest.mark.parametrize("max_images", [2, 600], ids=["more than fit", "all fit"])
@@ -93,7 +110,7 @@ def test_facets_count_pictures_not_objects(max_images: int) -> None:
         picture("b", [at(5), at(6)], labels=["dog"]),
     )
     ranking = rank(index, question(), max_images=max_images)
-    assert list(ranking.facets().items()) == [("dog", 2), ("cat", 1)]
+    assert list(ranking.facets.items()) == [("dog", 2), ("cat", 1)]
 
 
 def test_a_filter_limits_matches_and_facets() -> None:
@@ -101,9 +118,11 @@ def test_a_filter_limits_matches_and_facets() -> None:
     index = MemoryIndex(
         fake_description(2), picture("a", [at(1), at(2), at(3)], labels=["dog", "cat"])
     )
-    ranking = rank(index, question(where=EntryFilter(labels=("cat",))), max_images=600)
-    assert [m.entry.label for m in ranking.matches["a"]] == ["cat"]
-    assert ranking.facets() == {"cat": 1}
+    asked = question(where=EntryFilter(labels=("cat",)))
+    ranking = rank(index, asked, max_images=600)
+    assert ranking.facets == {"cat": 1}
+    (found,) = hits(index, asked, ranking.image_keys)
+    assert [match.entry.label for match in found.matches] == ["cat"]
 
 
 def test_deleted_pictures_drop_out_of_a_page_in_place() -> None:
