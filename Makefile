@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ proxy: setup ## Serve originals and thumbnails alone
 ingest: setup ## Index an archive: make ingest SRC=folder
 	@test -n "$(SRC)" || { echo "Say what to index: make ingest SRC=/path/to/pictures"; exit 2; }
 	@$(BIN)/boxseek ingest "$(SRC)" $(ARGS)
+
+eval: setup ## Measure coverage and retrieval: make eval DATA=labelled-folder (YOLO form)
+	@test -n "$(DATA)" || { echo "Say what to measure on: make eval DATA=/path/with/images-and-labels"; exit 2; }
+	@$(BIN)/boxseek eval "$(DATA)" $(ARGS)
 
 # --- check ---
 
