@@ -2,7 +2,8 @@
 
 ``python -m support.ingest_fake_boxseek demo FOLDER``; settings come from the environment.
 BOXSEEK_TEST_WORK_LOG names a file that gets a line for every picture whose model work ended,
-BOXSEEK_TEST_SLOW_S the seconds that a batch takes, BOXSEEK_TEST_NICE the niceness of ingest.
+BOXSEEK_TEST_SLOW_S the seconds that a batch takes, BOXSEEK_TEST_NICE the niceness of ingest,
+BOXSEEK_TEST_GATE a file: while it is there, only the first batch gets through.
 """
 
 from __future__ import annotations
@@ -32,17 +33,26 @@ from support.models_fakes import FakeDetector, FakeEmbedder
 class LoggingDetector(FakeDetector):
     """The fake detector that takes its time and writes down what it worked on."""
 
+    _batches = 0
+
     def detect(
         self, images: Sequence[NDArray[np.uint8]]
     ) -> list[tuple[tuple[Detection, ...], bool]]:
         """Quadrants; one line a picture in the log, all lines of a batch at once."""
         time.sleep(float(os.environ.get("BOXSEEK_TEST_SLOW_S", "0")))
+        self._pass_gate()
         log = os.environ.get("BOXSEEK_TEST_WORK_LOG")
         if log:
             names = [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images]
             with Path(log).open("a", encoding="utf-8") as file:
                 file.write("".join(f"{name}\n" for name in names))
         return super().detect(images)
+
+    def _pass_gate(self) -> None:
+        self._batches += 1
+        gate = os.environ.get("BOXSEEK_TEST_GATE")
+        while gate and self._batches > 1 and Path(gate).exists():
+            time.sleep(0.02)
 
 
 def logging_models(settings: Settings, description: ModelDescription | None) -> LoadedModels:
