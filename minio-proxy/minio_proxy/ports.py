@@ -57,10 +57,14 @@ class Passing(Protocol):
     """Chunks that may be able to give away what is left of them."""
 
     def rest(self) -> Rest | None:
-        """Give what is left; afterwards only ``close`` may be called. None: only chunks do.
+        """Give what is left; None where it can only be had in chunks.
 
-        A stream that breaks raises StoreUnavailable.
+        Afterwards only ``moved`` and ``close`` may be called. A stream that breaks raises StoreUnavailable.
         """
+        ...
+
+    def moved(self) -> None:
+        """Take note that all of the rest was taken, so that a connection may be used again."""
         ...
 
 

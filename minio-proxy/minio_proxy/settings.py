@@ -62,6 +62,9 @@ class ProxySettings(BaseSettings):
     s3_read_timeout_s: Annotated[float, Field(gt=0)] = Field(
         60, description="Longest silence of the S3 store in mid-answer, seconds."
     )
+    s3_connections: Annotated[int, Field(ge=1)] = Field(
+        128, description="Idle connections to the S3 store that are kept for the next requests."
+    )
     s3_public_endpoint: str = Field(
         "", description="Public URL of the S3 store, for redirects to presigned addresses."
     )

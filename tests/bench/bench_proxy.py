@@ -14,12 +14,14 @@ import json
 import os
 import secrets
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +30,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
+from proxy_load import load
 
 from minio_proxy.bootstrap import build_store
 from minio_proxy.settings import ProxySettings
@@ -92,8 +95,6 @@ def proxy(folder: Path, offload: str = "off") -> Iterator[Proxy]:
 
 
 def _free_port() -> int:
-    import socket  # noqa: PLC0415 - used here alone
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -140,22 +141,6 @@ class Client:
         return total
 
 
-def rate(url: Callable[[], str], connections: int, seconds: float) -> float:
-    """Bytes a second over some connections."""
-    end = time.perf_counter() + seconds
-
-    def work(_: int) -> int:
-        client, total = Client(), 0
-        while time.perf_counter() < end:
-            total += client.get(url())
-        return total
-
-    started = time.perf_counter()
-    with ThreadPoolExecutor(connections) as pool:
-        total = sum(pool.map(work, range(connections)))
-    return total / (time.perf_counter() - started)
-
-
 def compare(folder: Path, seconds: float, rounds: int) -> None:
     """Print rates of the store itself, of streaming and of off-load, interleaved."""
     settings = _settings(folder)
@@ -168,16 +153,15 @@ def compare(folder: Path, seconds: float, rounds: int) -> None:
     with proxy(folder) as streaming, proxy(folder, "redirect" if direct else "off") as offloading:
         for name in SIZES:
             path = f"/objects/{keys[name]}"
-            ways: dict[str, Callable[[], str]] = {"streaming": lambda p=path: streaming.url(p)}  # type: ignore[misc]
+            ways = {"streaming": streaming.url(path)}
             if direct:
                 address = direct(f"originals/{keys[name][:2]}/{keys[name]}", 3600)
-                ways = {"store": lambda a=address: a, **ways}  # type: ignore[misc]
-                ways["off-load"] = lambda p=path: offloading.url(p)  # type: ignore[misc]
+                ways = {"store": address, **ways, "off-load": offloading.url(path)}
             for connections in CONNECTIONS:
                 found: dict[str, list[float]] = {way: [] for way in ways}
                 for _ in range(rounds):
                     for way, url in ways.items():
-                        found[way].append(rate(url, connections, seconds))
+                        found[way].append(load(url, connections, seconds).bytes_per_s)
                 _print(name, connections, found)
     store.close()
 
@@ -188,10 +172,13 @@ def _say(line: str) -> None:
 
 
 def _print(name: str, connections: int, found: dict[str, list[float]]) -> None:
-    middle = {way: statistics.median(rates) for way, rates in found.items()}
-    store = middle.get("store")
-    for way, value in middle.items():
-        share = f"{value / store:7.0%} of the store" if store else ""
+    store = found.get("store")
+    for way, rates in found.items():
+        value = statistics.median(rates)
+        share = ""
+        if store and way != "store":  # of the same round, so that a busy machine hits both
+            shares = [mine / its for mine, its in zip(rates, store, strict=True)]
+            share = f"{statistics.median(shares):7.0%} of the store"
         _say(f"{name:>7} {connections:3} connections  {way:<10} {value / 1e6:8.0f} MB/s {share}")
 
 
@@ -241,6 +228,53 @@ def thumbnails(folder: Path) -> None:
     )
 
 
+def trickling(folder: Path, seconds: float) -> None:
+    """Print the p95 of others while 200 connections trickle, beside the idle one."""
+    out = io.BytesIO()
+    pixels = np.random.default_rng(1).integers(0, 256, (64, 96, 3), np.uint8)
+    Image.fromarray(pixels).save(out, "JPEG")
+    with proxy(folder) as running:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port)
+        connection.request("POST", "/objects", out.getvalue())
+        url = running.url(f"/objects/{json.loads(connection.getresponse().read())['key']}")
+        load(url, 1, 0.2)
+        idle, busy = [], []
+        for _ in range(3):
+            idle += load(url, 1, seconds).seconds
+            with _slow_clients(running.port):
+                busy += load(url, 1, seconds).seconds
+    before, beside = (statistics.quantiles(found, n=20)[-1] * 1e3 for found in (idle, busy))
+    _say(
+        f"p95 of a small original: {before:.2f} ms alone, {beside:.2f} ms beside 200 that "
+        f"trickle, {beside / before:.2f} times (wanted below 2)"
+    )
+
+
+@contextmanager
+def _slow_clients(port: int) -> Iterator[None]:
+    """200 connections, half with heads and half with bodies of a byte every 0.2 seconds."""
+    head = b"POST /objects HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9999\r\n"
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    for number, connection in enumerate(slow):
+        connection.sendall(head + (b"\r\nx" if number % 2 else b"X-Slow: "))
+    ended = threading.Event()
+
+    def trickle() -> None:
+        while not ended.wait(0.2):
+            for connection in slow:
+                connection.sendall(b"x")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for connection in slow:
+            connection.close()
+
+
 def _timed(client: Client, url: str) -> float:
     started = time.perf_counter()
     client.get(url)
@@ -263,6 +297,7 @@ def main() -> None:
         compare(folder, chosen.seconds, chosen.rounds)
         memory(folder)
         thumbnails(folder)
+        trickling(folder, chosen.seconds)
 
 
 if __name__ == "__main__":

@@ -265,6 +265,14 @@ def keys_list(*, as_json: AsJson = False) -> int:
     return show_keys(load_settings(), as_json=as_json)
 
 
+@keys_app.command("rotate")
+def keys_rotate() -> int:
+    """Sign links and logins with a new secret; done twice, all given out before end."""
+    from embedding_pipeline.cli.key_commands import rotate_secret  # noqa: PLC0415
+
+    return rotate_secret(load_settings())
+
+
 @keys_app.command("revoke")
 def keys_revoke(key_id: Annotated[str, typer.Argument(help="Id, as keys list shows it.")]) -> int:
     """Remove a key; its logins end at once."""

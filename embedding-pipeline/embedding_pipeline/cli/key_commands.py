@@ -35,6 +35,13 @@ def show_keys(settings: Settings, *, as_json: bool) -> int:
     return 0
 
 
+def rotate_secret(settings: Settings) -> int:
+    """Sign links and logins with a new secret."""
+    proxy.rotate_secret(settings)
+    print("New links and logins use a new secret; rotating once more ends all that exist now.")
+    return 0
+
+
 def revoke_key(settings: Settings, key_id: str) -> int:
     """Remove a key."""
     key = proxy.revoke_key(settings, key_id)

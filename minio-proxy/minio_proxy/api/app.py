@@ -15,6 +15,7 @@ from minio_proxy.api.middleware import RequestMiddleware
 from minio_proxy.api.objects import objects_router
 from minio_proxy.api.operation import health_router, metrics_router
 from minio_proxy.api.pictures import pictures_router
+from minio_proxy.api.security import declare_security
 from minio_proxy.api.session import session_router
 from minio_proxy.api.state import Serving
 from minio_proxy.bootstrap import ProxyServices
@@ -95,5 +96,6 @@ def create_app(services: ProxyServices) -> FastAPI:
     register_error_handlers(app, PROXY_ERRORS)
     app.include_router(build_router(services, metrics))
     app.include_router(health_router(Serving(services, metrics)))
+    declare_security(app)
     add_middlewares(app, services, metrics)
     return app

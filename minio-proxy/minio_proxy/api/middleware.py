@@ -22,7 +22,9 @@ log = structlog.get_logger("boxseek.request")
 
 CLIENT_LEFT = 499  # nginx's number for it: no answer was wanted any more
 BROKEN_OFF = 599  # in the log only: an answer that began and could not be finished
+FAILED = 400
 NO_ROUTE = "none"
+WATCHED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds
 MAX_HEAD_BYTES = 16 * 1024
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -102,7 +104,8 @@ class RequestMiddleware:
             route=route, method=method, status=status, seconds=seconds, sent_bytes=reply.sent_bytes
         )
         caller = scope["state"].get("caller")
-        log.info(
+        write = log.debug if scope["path"] in WATCHED_PATHS and status < FAILED else log.info
+        write(
             "request",
             method=method,
             path=scope["path"],

@@ -12,7 +12,7 @@ from minio_proxy.access import require, require_or_link
 from minio_proxy.api.errors import error_responses
 from minio_proxy.api.models import ObjectMetadata, ObjectPage, ObjectSummary, Source, Stored
 from minio_proxy.api.offload import Offload
-from minio_proxy.api.originals import find_original, original_response
+from minio_proxy.api.originals import find_original, known_original, original_response
 from minio_proxy.api.state import Serving
 from minio_proxy.api.uploads import Upload, received
 from minio_proxy.errors import ObjectNotFound
@@ -77,9 +77,12 @@ def _add_looking(router: APIRouter, serving: Serving) -> None:
         """Give an original: streamed, with ranges, cacheable for ever."""
         if offload.redirects and request.method == "GET":
             return offload.redirect(key)
-        original = await run_sync(
-            lambda: find_original(serving, key, named=download), limiter=serving.threads.reads
-        )
+        streams = request.method == "GET" and not offload.accelerates and not download
+        original = known_original(serving, key, request.headers) if streams else None
+        if original is None:
+            original = await run_sync(
+                lambda: find_original(serving, key, named=download), limiter=serving.threads.reads
+            )
         return original_response(serving, request, original, offload)
 
     for method in ("GET", "HEAD"):
@@ -186,9 +189,12 @@ def _add(serving: Serving, upload: Upload) -> Added:
 
 
 def _delete(serving: Serving, key: str) -> None:
-    if not serving.services.originals.delete(key):
-        raise ObjectNotFound("There is no such picture.", key=key)
+    """Delete also what an earlier delete left that was interrupted."""
+    deleted = serving.services.originals.delete(key)
+    serving.stats.forget(key)
     serving.services.thumbnails.delete(key)
+    if not deleted:
+        raise ObjectNotFound("There is no such picture.", key=key)
 
 
 def _metadata(serving: Serving, key: str) -> ObjectMetadata:

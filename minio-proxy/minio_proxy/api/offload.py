@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import time
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 from urllib.parse import quote
 
 from fastapi import Response
 from fastapi.responses import RedirectResponse
 
+from minio_proxy.api.state import Known
 from minio_proxy.bootstrap import ProxyServices
 from minio_proxy.errors import SettingsError
 from minio_proxy.originals.addresses import original_address
 
 ADDRESS_S = 15 * 60  # life of a presigned address
-REUSED_S = 5 * 60  # a client may use its redirect again that long
+REUSED_S = 5 * 60  # given out again that long, and kept by clients that long
 
 
 @runtime_checkable
@@ -34,12 +37,17 @@ class Offload:
 
     Args:
         services: the store and settings.
+        clock: seconds that only grow.
 
     Raises:
         SettingsError: ``redirect`` with a store that has no addresses.
     """
 
-    def __init__(self, services: ProxyServices) -> None:
+    def __init__(
+        self, services: ProxyServices, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._addresses: Known[tuple[str, float]] = Known()
         mode = services.settings.offload
         self.redirects = mode == "redirect"
         self.accelerates = mode == "accel"
@@ -56,7 +64,11 @@ class Offload:
         presigner = self._presigner
         if presigner is None:
             raise SettingsError("The store has no addresses.", setting="BOXSEEK_OFFLOAD")
-        url = presigner.presigned_url(original_address(image_key), ADDRESS_S)
+        now = self._clock()
+        url, made_at = self._addresses.get(image_key) or ("", -math.inf)
+        if now - made_at > REUSED_S:
+            url = presigner.presigned_url(original_address(image_key), ADDRESS_S)
+            self._addresses.remember(image_key, (url, now))
         return RedirectResponse(url, headers={"Cache-Control": f"private, max-age={REUSED_S}"})
 
     def accelerate(self, image_key: str, headers: Mapping[str, str]) -> Response:

@@ -18,6 +18,7 @@ from minio_proxy.api.streaming import ObjectResponse
 from minio_proxy.picture.formats import HEAD_BYTES, MEDIA_TYPES, sniff
 from minio_proxy.ports import ObjectStat
 
+CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "range")
 YEAR_S = 365 * 24 * 3600
 UNKNOWN_TYPE = "application/octet-stream"
 ENDINGS = {media_type: name.lower() for name, media_type in MEDIA_TYPES.items()} | {
@@ -55,6 +56,7 @@ def find_original(serving: Serving, key: str, *, named: bool = False) -> Origina
     """
     originals = serving.services.originals
     stat = originals.stat(key)
+    serving.stats.remember(key, stat)
     media_type = serving.types.get(key)
     if media_type is None:
         chunks = originals.open(key, offset=0, length=min(HEAD_BYTES, stat.size_bytes))
@@ -64,6 +66,17 @@ def find_original(serving: Serving, key: str, *, named: bool = False) -> Origina
     if named:
         name = next((path for _, path in originals.record(key).sources if path), key)
     return Original(key, stat, media_type, name)
+
+
+def known_original(serving: Serving, key: str, headers: Mapping[str, str]) -> Original | None:
+    """Give an original without asking the store, where only opening it will matter.
+
+    A condition may be answered without opening it, so there it must be looked up.
+    """
+    stat, media_type = serving.stats.get(key), serving.types.get(key)
+    if stat is None or media_type is None or any(name in headers for name in CONDITIONS):
+        return None
+    return Original(key, stat, media_type)
 
 
 def original_response(
@@ -107,6 +120,7 @@ def _streamed(
         length=length,
         headers={**headers, **({"Content-Range": wanted.content_range} if wanted else {})},
         limiter=serving.threads.reads,
+        on_other_length=lambda: serving.stats.forget(original.key),
     )
 
 

@@ -52,8 +52,8 @@ class PatientProtocol(H11Protocol):
         super().connection_made(transport)
         # So that drained means empty: what is moved directly must not overtake anything.
         transport.set_write_buffer_limits(high=0)
-        self._inner: ASGIApp = self.app  # type: ignore[assignment] # uvicorn's own name for it
-        self.app = self._run  # type: ignore[assignment]
+        self._inner = self.app
+        self.app = self._run
         self._wait(HEADERS_S)
 
     def data_received(self, data: bytes) -> None:

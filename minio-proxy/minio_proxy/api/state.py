@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import anyio
 
 from minio_proxy.api.metrics import Metrics
 from minio_proxy.bootstrap import THUMBNAIL_THREADS, ProxyServices
+from minio_proxy.ports import ObjectStat
 
-MAX_KNOWN_TYPES = 50_000
+T = TypeVar("T")
+MAX_KNOWN = 20_000
 CHECK_THREADS = 3  # each may hold a decoded picture of BOXSEEK_MAX_PIXELS
 
 
@@ -38,23 +41,28 @@ class Threads:
     thumbnails: anyio.CapacityLimiter = field(default_factory=lambda: _threads(THUMBNAIL_THREADS))
 
 
-class KnownTypes:
-    """Media types of pictures seen before; a key's bytes never change, nor does their type."""
+class Known(Generic[T]):
+    """What was found out about pictures lately; a key's bytes never change."""
 
     def __init__(self) -> None:
-        self._types: OrderedDict[str, str] = OrderedDict()
+        self._known: OrderedDict[str, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, image_key: str) -> str | None:
-        """Give the type, None if it was not seen lately."""
-        return self._types.get(image_key)
+    def get(self, image_key: str) -> T | None:
+        """Give it, None if it was not seen lately."""
+        return self._known.get(image_key)
 
-    def remember(self, image_key: str, media_type: str) -> None:
-        """Keep the type; the oldest is forgotten."""
+    def remember(self, image_key: str, value: T) -> None:
+        """Keep it; the oldest is forgotten."""
         with self._lock:
-            self._types[image_key] = media_type
-            if len(self._types) > MAX_KNOWN_TYPES:
-                self._types.popitem(last=False)
+            self._known[image_key] = value
+            if len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+
+    def forget(self, image_key: str) -> None:
+        """Look anew the next time."""
+        with self._lock:
+            self._known.pop(image_key, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class Serving:
     services: ProxyServices
     metrics: Metrics
     threads: Threads = field(default_factory=Threads)
-    types: KnownTypes = field(default_factory=KnownTypes)
+    types: Known[str] = field(default_factory=Known)
+    stats: Known[ObjectStat] = field(default_factory=Known)
 
     @property
     def cache_scope(self) -> str:

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from minio_proxy.api.direct import DIRECT
+from minio_proxy.errors import StoreCorrupt
 from minio_proxy.ports import Chunks, Passing, Rest
 
 CHUNKS_PER_READ = 4  # of at most 256 KiB each: fewer changes of thread, 2 MiB held at most
@@ -35,6 +36,7 @@ class ObjectResponse(Response):
         length: bytes of the body.
         headers: of the answer.
         limiter: threads that may read at once.
+        on_other_length: called when the object turns out to be longer or shorter.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class ObjectResponse(Response):
         length: int,
         headers: Mapping[str, str],
         limiter: anyio.CapacityLimiter,
+        on_other_length: Callable[[], None],
     ) -> None:
         self.status_code = status_code
         self.background = None
         self.body = b""
         self._open = open_chunks
         self._limiter = limiter
+        self._on_other_length = on_other_length
         self._length = length
         self.init_headers({**headers, "Content-Length": str(length)})
 
@@ -74,9 +78,11 @@ class ObjectResponse(Response):
     def _whole(self) -> bytes:
         chunks = self._open()
         try:
-            return b"".join(chunks)
+            body = b"".join(chunks)
         finally:
             chunks.close()
+        self._check(len(body))
+        return body
 
     async def _send_large(
         self, head: dict[str, object], scope: Scope, receive: Receive, send: Send
@@ -85,8 +91,9 @@ class ObjectResponse(Response):
         chunks, rest = await run_sync(lambda: self._begin(may_pass=may_pass), limiter=self._limiter)
         try:
             await send(head)
-            if rest is not None:
+            if rest is not None and isinstance(chunks, Passing):
                 await _send_rest(rest, send)
+                chunks.moved()
             else:
                 await self._send_pieces(chunks, receive, send)
         finally:
@@ -96,11 +103,19 @@ class ObjectResponse(Response):
     def _begin(self, *, may_pass: bool) -> tuple[Chunks, Rest | None]:
         chunks = self._open()
         try:
-            passing = may_pass and isinstance(chunks, Passing)
-            return chunks, chunks.rest() if passing else None
+            rest = chunks.rest() if may_pass and isinstance(chunks, Passing) else None
+            if rest is not None:
+                self._check(len(rest.head) + rest.length)
         except BaseException:
             chunks.close()
             raise
+        return chunks, rest
+
+    def _check(self, length: int) -> None:
+        """The length that was announced may be one that was true earlier."""
+        if length != self._length:
+            self._on_other_length()
+            raise StoreCorrupt(f"{length} bytes were found, {self._length} were expected.")
 
     async def _send_pieces(self, chunks: Chunks, receive: Receive, send: Send) -> None:
         client_left = asyncio.ensure_future(_until_disconnect(receive))

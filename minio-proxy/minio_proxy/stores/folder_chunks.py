@@ -50,6 +50,10 @@ class FileChunks:
             return None
         return Rest(b"", self._descriptor, self._remaining, is_file=True, timeout_s=math.inf)
 
+    def moved(self) -> None:
+        """Nothing is left to give."""
+        self._remaining = 0
+
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         descriptor, self._descriptor = self._descriptor, -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPResponse
 from typing import Protocol, Self
 
 from minio_proxy.errors import StoreUnavailable
@@ -16,6 +16,8 @@ from minio_proxy.stores.source import CHUNK_BYTES
 
 class Answer(Protocol):
     """What is used of the answer to a GET."""
+
+    length_remaining: int | None
 
     def read(self, amt: int, *, decode_content: bool) -> bytes:
         """Give at most ``amt`` bytes of the body; empty at its end."""
@@ -61,9 +63,9 @@ class AnswerChunks:
         if answer is None or self._remaining <= 0:
             self._release()
             raise StopIteration
-        return self._take(answer, answer.read)
+        return self._take(answer.read)
 
-    def _take(self, answer: Answer, read: Callable[..., bytes]) -> bytes:
+    def _take(self, read: Callable[..., bytes]) -> bytes:
         try:
             chunk = read(min(CHUNK_BYTES, self._remaining), decode_content=False)
         except VENDOR_ERRORS as error:
@@ -86,9 +88,17 @@ class AnswerChunks:
         if answer is None or type(found) is not socket.socket:
             return None
         # One such read takes all that was read ahead of us, so the socket has what follows.
-        head = self._take(answer, answer.read1)
+        head = self._take(answer.read1)
         timeout_s = found.gettimeout() or math.inf
         return Rest(head, found.fileno(), self._remaining, is_file=False, timeout_s=timeout_s)
+
+    def moved(self) -> None:
+        """Tell the answer that its body was read, behind its back, from its socket."""
+        answer = self._answer
+        source = getattr(answer, "_fp", None)  # no public way leads to it
+        if answer is not None and isinstance(source, HTTPResponse):
+            source.length = answer.length_remaining = self._remaining = 0
+            answer.read(1, decode_content=False)  # nothing, which ends the answer
 
     def close(self) -> None:
         """Free the connection; one with unread bytes is dropped."""

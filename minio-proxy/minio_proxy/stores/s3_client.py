@@ -16,7 +16,6 @@ from minio_proxy.ports import ObjectStat
 from minio_proxy.settings import ProxySettings
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
-_CONNECTIONS: Final = 32
 
 
 def build_client(settings: ProxySettings, http: urllib3.PoolManager, endpoint: str) -> Minio:
@@ -69,7 +68,7 @@ def build_pool(settings: ProxySettings) -> urllib3.PoolManager:
         timeout=urllib3.Timeout(
             connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s
         ),
-        maxsize=_CONNECTIONS,
+        maxsize=settings.s3_connections,
         cert_reqs="CERT_REQUIRED",
         ca_certs=ca_file or None,
         retries=urllib3.Retry(

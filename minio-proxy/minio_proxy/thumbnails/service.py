@@ -149,7 +149,8 @@ class ThumbnailService:
     def delete(self, image_key: str) -> None:
         """Remove all thumbnails and crops of a picture; the original must be gone before.
 
-        One that is being made at this moment is removed by whoever makes it.
+        One that is being made at this moment is removed by whoever makes it. Those that a
+        crash leaves behind are not given out: nothing is, whose original is gone.
         """
         check_image_key(image_key)
         for width in WIDTHS:
@@ -171,6 +172,8 @@ class ThumbnailService:
         most: int | None = None,
     ) -> Rendered:
         data = self._cached(key, media_type)
+        if data is not None and not self._originals.exists(image_key):
+            raise ObjectNotFound("There is no such picture.", key=image_key)
         if data is None:
             data = self._flights.do(key, lambda: self._make(image_key, key, render, most))
         return Rendered(data, media_type, hashlib.sha256(data).hexdigest()[:32])

@@ -113,6 +113,7 @@ def test_keys_are_added_listed_and_revoked() -> None:
     key = json.loads(listed)
     assert (key["name"], key["scope"]) == ("camera", "write")
     assert text not in listed
+    assert run("keys", "rotate")[0] == 0
     assert run("keys", "revoke", key["id"])[0] == 0
     assert "No keys" in run("keys", "list")[1]
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
 from minio_proxy.api.app import create_app
@@ -227,6 +229,54 @@ def test_delete_takes_the_thumbnails_along(
     assert client.get(f"/thumbnails/64/{stored}").status_code == 404
 
 
+def test_thumbnails_of_what_is_gone_are_not_given(
+    client: TestClient, services: ProxyServices, stored: str
+) -> None:
+    """A crash in the midst of a delete leaves thumbnails; the next delete removes them."""
+    addresses = [f"/thumbnails/64/{stored}", f"/crops/64/{stored}?box=1,2,50,40"]
+    assert [client.get(address).status_code for address in addresses] == [200, 200]
+    services.originals.delete(stored)
+    assert [client.get(address).status_code for address in addresses] == [404, 404]
+    assert client.delete(f"/objects/{stored}").status_code == 404
+    assert [stat.key for stat in services.store.list("") if stored in stat.key] == []
+
+
+def test_an_original_that_changed_its_length_is_looked_up_anew(
+    client: TestClient, services: ProxyServices, stored: str
+) -> None:
+    """What is remembered of it leads to one clear error, never to a wrong length."""
+    assert client.get(f"/objects/{stored}").status_code == 200
+    address = f"originals/{stored[:2]}/{stored}"
+    services.store.put(address, io.BytesIO(b"other"), size_bytes=5)
+    assert client.get(f"/objects/{stored}").json()["code"] == "store_corrupt"
+    assert client.get(f"/objects/{stored}").content == b"other"
+    services.store.delete(address)
+    assert client.get(f"/objects/{stored}").status_code == 404
+
+
+def test_the_document_names_the_ways_to_be_known(client: TestClient) -> None:
+    """Every operation that may answer 401 says how to be let in; health needs nothing."""
+    document = client.get("/openapi.json").json()
+    assert set(document["components"]["securitySchemes"]) >= {"bearer", "apiKey", "signedLink"}
+    assert {"signedLink": []} in document["paths"]["/objects/{key}"]["get"]["security"]
+    assert {"signedLink": []} not in document["paths"]["/objects/{key}"]["delete"]["security"]
+    assert "security" not in document["paths"]["/healthz"]["get"]
+
+
+def test_watching_does_not_flood_the_log(client: TestClient) -> None:
+    """Health and metrics are told at debug level, everything else at info."""
+    with structlog.testing.capture_logs() as lines:
+        for path in ("/healthz", "/readyz", "/metrics", "/objects"):
+            client.get(path)
+    levels = {line["path"]: line["log_level"] for line in lines if line["event"] == "request"}
+    assert levels == {
+        "/healthz": "debug",
+        "/readyz": "debug",
+        "/metrics": "debug",
+        "/objects": "info",
+    }
+
+
 def test_health_and_metrics(client: TestClient, stored: str) -> None:
     """Both are answered, and requests are counted by route and status."""
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
@@ -314,8 +364,6 @@ def test_log_lines_are_json_with_the_request_id(
     client: TestClient, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Every request leaves one line that programs can read."""
-    import structlog  # noqa: PLC0415 - only this test looks at it
-
     with structlog.testing.capture_logs() as lines:
         client.get("/healthz", headers={"x-request-id": "abc"})
     entry = next(line for line in lines if line["event"] == "request")
