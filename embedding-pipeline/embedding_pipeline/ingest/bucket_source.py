@@ -123,7 +123,7 @@ class BucketSource:
             return
         try:
             next(self._bucket.list(self._prefix), None)
-        except StoreDenied as exc:
+        except StoreError as exc:
             raise self._stopping(exc) from exc
 
     def _stopping(self, why: StoreError) -> IngestError:

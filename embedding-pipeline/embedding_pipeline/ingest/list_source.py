@@ -28,6 +28,7 @@ from minio_proxy.picture.formats import HEAD_BYTES
 from minio_proxy.picture.header import Limits
 
 PATH_COLUMNS = ("path", "file", "filename", "image", "url")
+"""Of several the first is taken; an address beside a path is then metadata."""
 SCHEMES = ("http://", "https://")
 FETCHED = "fetched"
 """Version of every address: what lies behind it is fetched once, and again with --checksum."""
@@ -124,9 +125,10 @@ class ListSource:
 
     def _path_column(self, names: object) -> str:
         columns = list(names) if isinstance(names, list | tuple) else []
-        for name in columns:
-            if name.strip().lower() in PATH_COLUMNS:
-                return str(name)
+        for wanted in PATH_COLUMNS:
+            for name in columns:
+                if name.strip().lower() == wanted:
+                    return str(name)
         raise IngestError(
             f"{self._path} has no column named {', '.join(PATH_COLUMNS)}; it has: "
             f"{', '.join(columns) or 'none'}"

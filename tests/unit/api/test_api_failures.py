@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +95,19 @@ def test_pages_neither_repeat_nor_skip_across_sources(app: tuple[Boxseek, TestCl
     assert paths(page) == ["4.jpg", "0.png", "1.png", "2.png"]
     page = client.get("/v1/failures", params={"limit": 4, "cursor": page["next_cursor"]}).json()
     assert (paths(page), page["next_cursor"]) == (["3.png"], None)
+
+
+def test_a_run_that_writes_is_no_hindrance(app: tuple[Boxseek, TestClient]) -> None:
+    """What was acknowledged before is listed while a long write goes on."""
+    boxseek, client = app
+    note(boxseek, "folder:/a", failed("a.jpg"))
+    file = ledger_path(boxseek.settings.data_dir / LEDGERS, "folder:/a", None)
+    with closing(sqlite3.connect(file)) as writing:
+        writing.execute("BEGIN IMMEDIATE")
+        writing.execute("DELETE FROM entries")
+        assert paths(client.get("/v1/failures").json()) == ["a.jpg"]
+        writing.commit()
+    assert client.get("/v1/failures").json()["failures"] == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from embedding_pipeline.ingest.source_items import SourceItem, SourceProblem
 from embedding_pipeline.ingest.sources import Reach, open_source
 from minio_proxy.errors import ObjectNotFound, StoreDenied, StoreError, StoreUnavailable
 from minio_proxy.ports import ObjectStat, OpenObject
-from support.ingest_workshop import LIMITS, jpeg
+from support.ingest_workshop import LIMITS, Workshop, jpeg, key_of
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -49,6 +50,7 @@ class MemoryBucket:
         self.troubles: list[StoreError] = []
         self.list_trouble: StoreError | None = None
         self.opened: list[Pieces] = []
+        self.lost = ""
 
     def list(self, prefix: str) -> Iterator[ObjectStat]:
         """See the port."""
@@ -62,6 +64,8 @@ class MemoryBucket:
         """See the port."""
         if self.troubles:
             raise self.troubles.pop(0)
+        if self.lost and key >= self.lost:
+            raise StoreUnavailable("away")
         if key not in self.objects:
             raise ObjectNotFound(f"No object {key!r} is in the store.", key=key)
         data = self.objects[key]
@@ -148,6 +152,21 @@ def test_a_server_that_stays_away_or_refuses_all_ends_the_run() -> None:
     bucket.list_trouble = StoreDenied("expired")
     with pytest.raises(IngestError, match="expired"):
         source_of(bucket).load(SourceItem("a.jpg", ""))
+
+
+def test_a_run_that_lost_its_server_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """The end is that of an undisturbed run, and no model work is done twice."""
+    objects = {f"{number:02d}.jpg": jpeg(number) for number in range(20)}
+    bucket = MemoryBucket(objects)
+    workshop = Workshop(tmp_path / "data", batch_pictures=2)
+    source = source_of(bucket)
+    bucket.lost = "10.jpg"
+    with pytest.raises(IngestError, match="away"):
+        workshop.ingest(source)
+    bucket.lost = ""
+    assert workshop.ingest(source).states == {"indexed": 20}
+    assert workshop.stored() == sorted(key_of(data) for data in objects.values())
+    assert sorted(workshop.models.worked) == workshop.stored()
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,10 @@ def test_a_file_named_like_an_address_is_none(tmp_path: Path) -> None:
     assert item.problem is not None
     assert item.problem.code == "unreadable"
     assert isinstance(item, SourceItem)
+
+
+def test_an_address_beside_a_path_is_metadata(tmp_path: Path) -> None:
+    """Of several columns that could name the picture the path is taken, wherever it stands."""
+    (tmp_path / "t.csv").write_text(f"URL,Path\n{HOST}/shop,a.jpg\n")
+    (item,) = ListSource(tmp_path / "t.csv", limits=LIMITS, fetch=Web()).items()
+    assert (item.path, item.metadata) == ("a.jpg", {"URL": f"{HOST}/shop"})
