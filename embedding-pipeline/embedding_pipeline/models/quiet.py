@@ -1,4 +1,4 @@
-"""The one place that tells Ultralytics to stay at home: no installs, no calls, no HOME."""
+"""The one place that tells model libraries to stay at home: no installs, no calls, no HOME."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from types import ModuleType
 def import_ultralytics(config_dir: Path) -> ModuleType:
     """Import Ultralytics so that it installs nothing, calls nobody and writes only here.
 
-    It reads these variables when it is imported, so nothing may import it before.
+    It and ONNX Runtime, which runs its .onnx files, read these variables when they are
+    imported, so nothing may import them before.
 
     Args:
         config_dir: where its settings file goes, unless YOLO_CONFIG_DIR names a place.
@@ -21,6 +22,8 @@ def import_ultralytics(config_dir: Path) -> ModuleType:
     os.environ["YOLO_OFFLINE"] = "True"
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
+    # Else it tells Microsoft of every session, and keeps a device id and a queue in HOME.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     # Ultralytics sets this to 1 when it is missing, which would slow every other library.
     os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
     import ultralytics  # noqa: PLC0415 - only after the variables above are set
