@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from embedding_pipeline.bootstrap import Boxseek
+from embedding_pipeline.bootstrap import Boxseek, ModelSource
 from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.ingesting import stop_on_interrupt
 from embedding_pipeline.cli.room import ingest_room
@@ -16,9 +16,15 @@ from embedding_pipeline.settings import Settings
 SHOWN_PROBLEMS = 20
 
 
-def run_rebuild(settings: Settings, *, as_json: bool) -> int:
-    """Make the index anew with the models of the active version; 0, or 1 when some failed."""
-    with Boxseek.open(settings) as boxseek, stop_on_interrupt() as stop:
+def run_rebuild(settings: Settings, *, as_json: bool, models: ModelSource | None = None) -> int:
+    """Make the index anew with the models of the active version; 0, or 1 when some failed.
+
+    Args:
+        settings: of everything.
+        as_json: JSON lines instead of text.
+        models: loads the models; None takes the real ones.
+    """
+    with Boxseek.open(settings, models=models) as boxseek, stop_on_interrupt() as stop:
         room = ingest_room(boxseek)
         mode = mode_for(sys.stderr, as_json=as_json)
         with (

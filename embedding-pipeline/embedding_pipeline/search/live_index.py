@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import DescriptionMismatch, NotReady
-from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
+from embedding_pipeline.ports.index import IndexCatalog, IndexVersion, ObjectIndex
 
 FOLLOW_S = 1.0
 
@@ -63,13 +63,18 @@ class LiveIndex:
     def _follow(self) -> None:
         active = self._catalog.active()
         self._look_again = self._clock() + FOLLOW_S
-        if active is None or (self._open and self._open.version.name == active.name):
+        if active is None or (self._open and _same(self._open.version, active)):
             return
         opened = self._catalog.open(active.name)
         if self._retired is not None:
             self._retired.close()
         # Calls that began on the version before may still run; it is closed at the next change.
         self._retired, self._open = self._open, opened
+
+
+def _same(one: IndexVersion, other: IndexVersion) -> bool:
+    """Whether both are one version; after all were deleted a new one has an old one's name."""
+    return (one.name, one.created_at) == (other.name, other.created_at)
 
 
 def check_description(index: ModelDescription, running: ModelDescription | None) -> None:

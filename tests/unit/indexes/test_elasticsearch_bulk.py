@@ -90,6 +90,8 @@ def test_batches_are_bounded_in_bytes() -> None:
         (403, "security_exception", "", IndexDenied),
         (429, "es_rejected_execution_exception", "", IndexUnavailable),
         (503, "no_shard_available_action_exception", "", IndexUnavailable),
+        (500, "node_disconnected_exception", "", IndexUnavailable),
+        (500, "null_pointer_exception", "", IndexError_),
         (400, "document_parsing_exception", "", IndexError_),
     ],
 )  # fmt: skip

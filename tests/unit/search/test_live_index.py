@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -71,6 +72,20 @@ def test_it_opens_once_and_follows_within_a_second() -> None:
     assert [one.closed for one in catalog.opened] == [True, False, False]
     index.close()
     assert all(one.closed for one in catalog.opened)
+
+
+def test_a_version_made_anew_under_the_same_name_is_followed() -> None:
+    """After every version was deleted a rebuild begins again with the first name."""
+    catalog, clock = Catalog(), ManualClock()
+    catalog.set("v1")
+    index = live(catalog, clock, fake_description())
+    index()
+    assert catalog.version is not None
+    later = catalog.version.created_at + timedelta(seconds=5)
+    catalog.version = replace(catalog.version, created_at=later)
+    clock.now += 1
+    assert index().version.created_at == later
+    assert len(catalog.opened) == 2
 
 
 def test_other_models_are_refused_with_both_named() -> None:
