@@ -59,7 +59,8 @@ class Passing(Protocol):
     def rest(self) -> Rest | None:
         """Give what is left; None where it can only be had in chunks.
 
-        Afterwards only ``moved`` and ``close`` may be called. A stream that breaks raises StoreUnavailable.
+        Afterwards only ``moved`` and ``close`` may be called. A stream that breaks raises
+        StoreUnavailable.
         """
         ...
 

@@ -141,7 +141,39 @@ class Client:
         return total
 
 
-def compare(folder: Path, seconds: float, rounds: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One measurement of one way.
+
+    Args:
+        bytes_per_s: of bodies.
+        cpu_ms: milliseconds of processor a request cost the client, proxy and store; these do
+            not depend on what else the machine does.
+    """
+
+    bytes_per_s: float
+    cpu_ms: tuple[float, float, float]
+
+
+def visit(url: str, connections: int, seconds: float, pids: tuple[int, int | None]) -> Visit:
+    """Load one address; ``pids`` are the proxy's and, if known, the store's."""
+    before = time.process_time(), *map(_cpu_s, pids)
+    found = load(url, connections, seconds)
+    after = time.process_time(), *map(_cpu_s, pids)
+    requests = len(found.seconds)
+    client, own, store = ((b - a) / requests * 1e3 for a, b in zip(before, after, strict=True))
+    return Visit(found.bytes_per_s, (client, own, store))
+
+
+def _cpu_s(pid: int | None) -> float:
+    """Seconds of processor that a process has used; 0 for an unknown one."""
+    if pid is None:
+        return 0.0
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def compare(folder: Path, seconds: float, rounds: int, store_pid: int | None) -> None:
     """Print rates of the store itself, of streaming and of off-load, interleaved."""
     settings = _settings(folder)
     store = build_store(settings)
@@ -158,10 +190,11 @@ def compare(folder: Path, seconds: float, rounds: int) -> None:
                 address = direct(f"originals/{keys[name][:2]}/{keys[name]}", 3600)
                 ways = {"store": address, **ways, "off-load": offloading.url(path)}
             for connections in CONNECTIONS:
-                found: dict[str, list[float]] = {way: [] for way in ways}
+                found: dict[str, list[Visit]] = {way: [] for way in ways}
                 for _ in range(rounds):
                     for way, url in ways.items():
-                        found[way].append(load(url, connections, seconds).bytes_per_s)
+                        pid = offloading.pid if way == "off-load" else streaming.pid
+                        found[way].append(visit(url, connections, seconds, (pid, store_pid)))
                 _print(name, connections, found)
     store.close()
 
@@ -171,15 +204,23 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _print(name: str, connections: int, found: dict[str, list[float]]) -> None:
+def _print(name: str, connections: int, found: dict[str, list[Visit]]) -> None:
     store = found.get("store")
     for way, rates in found.items():
-        value = statistics.median(rates)
+        value = statistics.median(each.bytes_per_s for each in rates)
+        costs = zip(*(each.cpu_ms for each in rates), strict=True)
+        client, own, its = (statistics.median(cost) for cost in costs)
         share = ""
         if store and way != "store":  # of the same round, so that a busy machine hits both
-            shares = [mine / its for mine, its in zip(rates, store, strict=True)]
+            shares = [
+                mine.bytes_per_s / others.bytes_per_s
+                for mine, others in zip(rates, store, strict=True)
+            ]
             share = f"{statistics.median(shares):7.0%} of the store"
-        _say(f"{name:>7} {connections:3} connections  {way:<10} {value / 1e6:8.0f} MB/s {share}")
+        _say(
+            f"{name:>7} {connections:3} connections  {way:<10} {value / 1e6:6.0f} MB/s {share:>20}"
+            f"  CPU ms a request: client {client:.2f}, proxy {own:.2f}, store {its:.2f}"
+        )
 
 
 def memory(folder: Path) -> None:
@@ -291,10 +332,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="of each way, interleaved")
+    parser.add_argument("--store-pid", type=int, help="process of the S3 store, for its CPU time")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="boxseek-bench-") as name:
         folder = Path(name)
-        compare(folder, chosen.seconds, chosen.rounds)
+        compare(folder, chosen.seconds, chosen.rounds, chosen.store_pid)
         memory(folder)
         thumbnails(folder)
         trickling(folder, chosen.seconds)

@@ -201,3 +201,14 @@ def test_two_hundred_that_trickle(over: OverS3, key: str, slow: int) -> None:
                 connection.sendall(b"x")
             assert over.client.get(f"/objects/{key}").content == picture()
             assert over.client.get(f"/thumbnails/64/{key}").status_code == 200
+
+
+def test_a_store_that_falls_silent_in_mid_transfer(over: OverS3, big: bytes) -> None:
+    """After BOXSEEK_S3_READ_TIMEOUT_S without a byte the answer is broken off."""
+    over.way.answer_delay_s = 5.0
+    over.way.drop_all()
+    with pytest.raises(httpx.HTTPError):
+        over.client.get(f"/objects/{BIG_KEY}", timeout=20).raise_for_status()
+    over.way.answer_delay_s = 0.0
+    over.way.drop_all()
+    assert over.client.get(f"/objects/{BIG_KEY}").content == big
