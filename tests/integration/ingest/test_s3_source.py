@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from embedding_pipeline.cli.ingesting import reach_of
+from embedding_pipeline.cli.ingesting import Manner, reach_of, run_ingest
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.ingest_run import IngestOptions
 from embedding_pipeline.ingest.source_items import Source, path_bytes
@@ -23,6 +24,7 @@ from minio_proxy.errors import (
     StoreUnavailable,
 )
 from minio_proxy.stores.s3_source import S3Source
+from support.ingest_fake_boxseek import logging_models
 from support.ingest_workshop import LIMITS, Workshop, jpeg, key_of
 from support.servers import TestServers
 from support.stores_s3 import random_bucket, raw_client, remove_bucket, s3_settings
@@ -100,6 +102,31 @@ def test_a_bucket_is_brought_in_and_kept_in_step(
     assert key_of(objects["in/Z.jpg"]) not in workshop.stored()
     assert key_of(jpeg(50)) in workshop.stored()
     assert client.stat_object(bucket, "in/0.jpg").size == len(jpeg(50))
+
+
+def test_the_command_brings_a_bucket_in_beside_its_own(
+    s3_server: TestServers, bucket: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Originals go to the store's own prefix of the same bucket, which is no source."""
+    fill(s3_server, bucket, {"in/a b.jpg": jpeg(1), "in/ü.jpg": jpeg(2)})
+    fields = s3_settings(s3_server, bucket, s3_prefix="boxseek", data_dir=tmp_path).model_dump()
+    settings = Settings(_env_file=None, **fields)
+    manner = Manner(as_json=True, nice=0)
+    for source in (f"s3://{bucket}", f"s3://{bucket}/boxseek/originals"):
+        with pytest.raises(IngestError, match="keeps originals"):
+            run_ingest(settings, source, IngestOptions(), manner, logging_models)
+    code = run_ingest(settings, f"s3://{bucket}/in/", IngestOptions(), manner, logging_models)
+    report = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (code, report["source"], report["states"]["indexed"]) == (0, f"s3://{bucket}/in/", 2)
+    keys = [
+        item.object_name or ""
+        for item in raw_client(s3_server).list_objects(
+            bucket, prefix="boxseek/originals/", recursive=True
+        )
+    ]
+    assert sorted(key.rpartition("/")[2] for key in keys) == sorted(
+        key_of(jpeg(number)) for number in (1, 2)
+    )
 
 
 def test_a_bucket_is_listed_in_pages(s3_server: TestServers, bucket: str) -> None:
