@@ -19,7 +19,7 @@ from embedding_pipeline.domain.entries import (
     image_key_of,
     object_id,
 )
-from embedding_pipeline.ports.index import IndexVersion
+from embedding_pipeline.ports.index import Floor, IndexVersion
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -112,14 +112,19 @@ class MemoryIndex:
         self.scored.append(len(image_keys))
         return self._scored(vector, image_keys, where)
 
-    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+    def labelled_pictures(
+        self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None
+    ) -> dict[str, int]:
         """See ObjectIndex."""
         self.counted.append(len(image_keys))
         found = {
             (entry.image_key, entry.label)
             for key in set(image_keys) & self._pictures.keys()
-            for entry in self._pictures[key].entries
+            for entry, row in zip(
+                self._pictures[key].entries, self._pictures[key].vectors, strict=True
+            )
             if entry.label is not None and _passes(entry, where)
+            if floor is None or float(row @ floor.vector) >= floor.min_score
         }
         counts = Counter(label for _, label in found)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -30,8 +30,13 @@ from embedding_pipeline.indexes.elasticsearch_documents import (
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors
 from embedding_pipeline.indexes.elasticsearch_vectors import KnnSearch
 from embedding_pipeline.indexes.elasticsearch_writes import PictureWriter
-from embedding_pipeline.indexes.scoring import check_pictures, checked_query, most_first
-from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
+from embedding_pipeline.indexes.scoring import (
+    check_pictures,
+    checked_query,
+    labelled_pictures,
+    most_first,
+)
+from embedding_pipeline.ports.index import Floor, IndexCounts, IndexVersion, WriteReport
 from embedding_pipeline.settings import Settings
 
 MERGE_TIMEOUT_S = 4 * 3600.0
@@ -151,17 +156,24 @@ class ElasticsearchIndex:
         with self._errors():
             return self._knn.score(query, sorted(set(image_keys)), clauses)
 
-    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+    def labelled_pictures(
+        self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None
+    ) -> dict[str, int]:
         """See ObjectIndex."""
-        clauses = filter_of(where)
-        if not image_keys:
+        keys = sorted(set(image_keys))
+        clauses = [{"term": {"kind": "object"}}, *filter_of(where)]
+        if floor is not None:
+            query = checked_query(floor.vector, self._embedder)
+            with self._errors():
+                scored = self._knn.candidates(query, keys, clauses)
+            return labelled_pictures(
+                (one.image_key, one.label) for one in scored if one.score >= floor.min_score
+            )
+        if not keys:
             return {}
-        terms = {"terms": {"image_key": sorted(set(image_keys))}}
-        query = {"bool": {"filter": [terms, {"term": {"kind": "object"}}, *clauses]}}
-        labels: Counter[str] = Counter()
-        for (label, _), _ in self._buckets(["label", "image_key"], query):
-            labels[label] += 1
-        return most_first(labels)
+        wanted = {"bool": {"filter": [{"terms": {"image_key": keys}}, *clauses]}}
+        buckets = self._buckets(["image_key", "label"], wanted)
+        return labelled_pictures((key, label) for (key, label), _ in buckets)
 
     def count(self) -> IndexCounts:
         """See ObjectIndex."""

@@ -93,14 +93,28 @@ class KnnSearch:
         exhaustive; so pictures are asked for in parts that cannot have more. That moves no
         vectors, which fetching them would: 8 KB each.
         """
-        found: list[ScoredEntry] = []
-        step = self._keys_at_once
-        parts = [image_keys[start : start + step] for start in range(0, len(image_keys), step)]
-        for part in parts:
+        hits = self._scored(query, image_keys, clauses, _ENTRIES)
+        return ranked([entry_of(hit["_source"]) for hit in hits], self._scores(hits))
+
+    def candidates(
+        self, query: NDArray[np.float32], image_keys: Sequence[str], clauses: list[dict[str, Any]]
+    ) -> list[Candidate]:
+        """Return what score does, without reading the whole entries."""
+        return self._candidates(self._scored(query, image_keys, clauses, _CANDIDATES))
+
+    def _scored(
+        self,
+        query: NDArray[np.float32],
+        image_keys: Sequence[str],
+        clauses: list[dict[str, Any]],
+        returned: Mapping[str, Any],
+    ) -> list[dict[str, Any]]:
+        hits: list[dict[str, Any]] = []
+        for start in range(0, len(image_keys), self._keys_at_once):
+            part = image_keys[start : start + self._keys_at_once]
             filters = [{"terms": {"image_key": list(part)}}, *clauses]
-            hits = self._search(query, MAX_CANDIDATES, MAX_CANDIDATES, filters, _ENTRIES)
-            found += ranked([entry_of(hit["_source"]) for hit in hits], self._scores(hits))
-        return sorted(found, key=lambda hit: (-hit.score, hit.entry.object_id))
+            hits += self._search(query, MAX_CANDIDATES, MAX_CANDIDATES, filters, returned)
+        return hits
 
     def _found(
         self, query: NDArray[np.float32], wanted: int, clauses: list[dict[str, Any]]
@@ -111,9 +125,7 @@ class KnnSearch:
             # The graph did not reach every entry; more candidates make the search wider, and
             # exhaustive when no more than these pass.
             hits = self._search(query, wanted, MAX_CANDIDATES, clauses, _CANDIDATES)
-        ids = [hit["sort"][1] for hit in hits]
-        labels = [hit.get("fields", {}).get("label", [None])[0] for hit in hits]
-        return ranked_candidates(ids, labels, self._scores(hits))
+        return self._candidates(hits)
 
     def _search(
         self,
@@ -144,6 +156,11 @@ class KnnSearch:
         )
         found: list[dict[str, Any]] = answer["hits"]["hits"]
         return found
+
+    def _candidates(self, hits: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+        ids = [hit["sort"][1] for hit in hits]
+        labels = [hit.get("fields", {}).get("label", [None])[0] for hit in hits]
+        return ranked_candidates(ids, labels, self._scores(hits))
 
     def _scores(self, hits: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
         scores = np.array([hit["_score"] for hit in hits], np.float64)

@@ -32,8 +32,13 @@ from embedding_pipeline.indexes.lancedb_rows import (
 from embedding_pipeline.indexes.lancedb_tidying import Tidying
 from embedding_pipeline.indexes.lancedb_vectors import VectorSearch
 from embedding_pipeline.indexes.lancedb_writes import Writer, write_lock
-from embedding_pipeline.indexes.scoring import check_pictures, checked_query, most_first
-from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
+from embedding_pipeline.indexes.scoring import (
+    check_pictures,
+    checked_query,
+    labelled_pictures,
+    most_first,
+)
+from embedding_pipeline.ports.index import Floor, IndexCounts, IndexVersion, WriteReport
 
 
 class LanceDbIndex:
@@ -127,18 +132,25 @@ class LanceDbIndex:
         with self._errors():
             return self._vectors.score(query, len(keys), condition)
 
-    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+    def labelled_pictures(
+        self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None
+    ) -> dict[str, int]:
         """See ObjectIndex."""
-        passing = filter_sql(where)
-        if not image_keys:
+        keys, passing = sorted(set(image_keys)), filter_sql(where)
+        query = None if floor is None else checked_query(floor.vector, self._embedder)
+        if not keys:
             return {}
-        wanted = f"{any_of_sql('image_key', sorted(set(image_keys)))} AND kind = 'object'"
-        condition = _both(wanted, passing)
+        condition = _both(f"{any_of_sql('image_key', keys)} AND kind = 'object'", passing)
         with self._errors():
-            query = self._table.search().where(condition).select(["image_key", "label"])
-            rows = query.to_arrow()
-        pairs = rows.group_by(["image_key", "label"]).aggregate([])
-        return most_first(Counter(pairs["label"].drop_null().to_pylist()))
+            if floor is None or query is None:
+                rows = self._table.search().where(condition).select(["image_key", "label"])
+                found = rows.to_arrow()
+                pairs = zip(found["image_key"].to_pylist(), found["label"].to_pylist(), strict=True)
+                return labelled_pictures(pairs)
+            scored = self._vectors.candidates(query, len(keys), condition)
+        return labelled_pictures(
+            (one.image_key, one.label) for one in scored if one.score >= floor.min_score
+        )
 
     def count(self) -> IndexCounts:
         """See ObjectIndex."""

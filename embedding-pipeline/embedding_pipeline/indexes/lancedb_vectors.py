@@ -53,9 +53,7 @@ class VectorSearch:
         """
         wanted = limit + _SPARE
         while True:
-            rows = self._candidates(query, wanted, condition)
-            ids, labels = (rows[name].to_pylist() for name in _CANDIDATE_COLUMNS)
-            found = ranked_candidates(ids, labels, self._scores(rows))
+            found = self._ranked(self._nearest_rows(query, wanted, condition))
             if len(found) < wanted or found[-1].score < found[limit - 1].score:
                 return found[:limit]
             wanted *= 2
@@ -70,7 +68,13 @@ class VectorSearch:
         rows = search.bypass_vector_index().to_arrow()
         return ranked(entries_of(rows), self._scores(rows))
 
-    def _candidates(self, query: NDArray[np.float32], wanted: int, condition: str) -> pa.Table:
+    def candidates(
+        self, query: NDArray[np.float32], pictures: int, condition: str
+    ) -> list[Candidate]:
+        """Return what score does, without reading the whole entries."""
+        return self._ranked(self._search(query, pictures * MOST_ENTRIES, condition, exact=True))
+
+    def _nearest_rows(self, query: NDArray[np.float32], wanted: int, condition: str) -> pa.Table:
         if self._has_index():
             rows = self._search(query, wanted, condition, exact=False)
             if len(rows) == wanted or len(rows) == self._table.count_rows(condition or None):
@@ -93,6 +97,10 @@ class VectorSearch:
         search = search.distance_type(lance_metric(self._embedder)).limit(limit)
         search = search.select([*columns, "_distance"])
         return search.where(condition, prefilter=True) if condition else search
+
+    def _ranked(self, rows: pa.Table) -> list[Candidate]:
+        ids, labels = (rows[name].to_pylist() for name in _CANDIDATE_COLUMNS)
+        return ranked_candidates(ids, labels, self._scores(rows))
 
     def _scores(self, rows: pa.Table) -> NDArray[np.float64]:
         distances = rows["_distance"].to_numpy().astype(np.float64)

@@ -1,4 +1,4 @@
-"""What both indexes compute alike: checks of vectors, exact scores and the order of answers."""
+"""What both indexes compute alike: checks of vectors, order of answers, counts."""
 
 from __future__ import annotations
 
@@ -45,19 +45,6 @@ def checked_query(
     return vector.astype(np.float32, copy=False)
 
 
-def exact_scores(
-    vectors: NDArray[np.float32], query: NDArray[np.float32], embedder: EmbedderDescription
-) -> NDArray[np.float64]:
-    """Score each row of ``(N, dimension)`` vectors against a query, ``(N,)`` float64."""
-    rows, wanted = vectors.astype(np.float64), query.astype(np.float64)
-    if embedder.metric == "l2":
-        return rounded_scores(1.0 / (1.0 + np.square(rows - wanted).sum(axis=1)))
-    cosines = rows @ wanted
-    if not embedder.normalized:
-        cosines /= np.linalg.norm(rows, axis=1) * np.linalg.norm(wanted)
-    return rounded_scores(np.clip(cosines, -1.0, 1.0))
-
-
 def rounded_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round scores so that equal vectors tie; adding 0.0 turns -0.0 into 0.0."""
     return np.round(scores, SCORE_DIGITS) + 0.0
@@ -78,6 +65,16 @@ def ranked_candidates(
     """Pair names and labels with their scores, best first, ties by object id."""
     found = map(Candidate, object_ids, labels, scores.tolist())
     return sorted(found, key=lambda one: (-one.score, one.object_id))
+
+
+def labelled_pictures(pairs: Iterable[tuple[str, str | None]]) -> dict[str, int]:
+    """Count the pictures of each label, most first, then by name.
+
+    Args:
+        pairs: image key and label of each object; None counts nothing.
+    """
+    distinct = {(key, label) for key, label in pairs if label is not None}
+    return most_first(Counter(label for _, label in distinct))
 
 
 def most_first(counts: Counter[str]) -> dict[str, int]:

@@ -62,6 +62,19 @@ class IndexVersion:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A bound of the score.
+
+    Args:
+        vector: ``(dimension,)`` float32, as for nearest.
+        min_score: the least score that reaches it.
+    """
+
+    vector: NDArray[np.float32]
+    min_score: float
+
+
 class ObjectIndex(Protocol):
     """One open version of the index. May be used from many threads and processes at once.
 
@@ -140,12 +153,23 @@ class ObjectIndex(Protocol):
         """
         ...
 
-    def labelled_pictures(self, image_keys: Sequence[str], *, where: EntryFilter) -> dict[str, int]:
+    def labelled_pictures(
+        self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None
+    ) -> dict[str, int]:
         """Pictures with a passing object of each label, among these pictures.
 
         A picture counts once a label, and once however often its key is named. Most first,
-        then by name; unknown keys count nothing, no keys give the empty dict. Neither vectors
-        nor scores are read.
+        then by name; unknown keys count nothing, no keys give the empty dict.
+
+        Args:
+            image_keys: the pictures.
+            where: objects that may count.
+            floor: objects that score below it do not count; without one no score is computed,
+                which is quicker.
+
+        Raises:
+            InvalidVector: the floor's vector doesn't fit the description.
+            InvalidQuery: as in nearest.
         """
         ...
 

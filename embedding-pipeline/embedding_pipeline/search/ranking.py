@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_pipeline.domain.entries import EntryFilter, ScoredEntry
-from embedding_pipeline.ports.index import ObjectIndex
+from embedding_pipeline.domain.entries import Candidate, EntryFilter, ScoredEntry
+from embedding_pipeline.ports.index import Floor, ObjectIndex
 from embedding_pipeline.search.results import Hit
 
 CANDIDATES_PER_IMAGE = 3
@@ -65,14 +65,11 @@ def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
         limit *= GROWTH
     keys = keys[:max_images]
     if complete:
-        return Ranking(keys, _facets(keys, ((one.image_key, one.label) for one in matching)))
-    if question.min_score <= NO_FLOOR:
-        return Ranking(keys, index.labelled_pictures(keys, where=question.where))
-    scored = index.score(question.vector, image_keys=keys, where=question.where)
-    labels = (
-        (one.entry.image_key, one.entry.label) for one in scored if one.score >= question.min_score
-    )
-    return Ranking(keys, _facets(keys, labels))
+        return Ranking(keys, _facets(keys, matching))
+    floor = None
+    if question.min_score > NO_FLOOR:
+        floor = Floor(question.vector, question.min_score)
+    return Ranking(keys, index.labelled_pictures(keys, where=question.where, floor=floor))
 
 
 def hits(index: ObjectIndex, question: Question, image_keys: Sequence[str]) -> list[Hit]:
@@ -92,9 +89,9 @@ def _hit(image_key: str, matches: tuple[ScoredEntry, ...]) -> Hit:
     return Hit(image_key, best.score, best.entry.image_size_wh, matches)
 
 
-def _facets(keys: Iterable[str], labels: Iterable[tuple[str, str | None]]) -> dict[str, int]:
-    """Count the pictures of each label, from pairs of image key and label."""
+def _facets(keys: Iterable[str], matching: Iterable[Candidate]) -> dict[str, int]:
+    """Count the pictures of each label where every matching entry is known."""
     ranked = set(keys)
-    pairs = {(key, label) for key, label in labels if key in ranked and label is not None}
-    counts = Counter(label for _, label in pairs)
+    pairs = {(one.image_key, one.label) for one in matching if one.image_key in ranked}
+    counts = Counter(label for _, label in pairs if label is not None)
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

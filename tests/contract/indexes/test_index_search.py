@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from embedding_pipeline.domain.entries import EntryFilter, PictureEntries
 from embedding_pipeline.errors import InvalidVector
-from embedding_pipeline.ports.index import ObjectIndex
+from embedding_pipeline.ports.index import Floor, ObjectIndex
 from support.indexes_samples import DIMENSION, fill, key, picture, unit_vectors
 
 ALL = EntryFilter()
@@ -139,6 +140,8 @@ def test_wrong_query_vector_is_refused(index: ObjectIndex, query: NDArray[np.flo
         index.nearest(query, limit=1, where=ALL)
     with pytest.raises(InvalidVector):
         index.score(query, image_keys=[key(1)], where=ALL)
+    with pytest.raises(InvalidVector):
+        index.labelled_pictures([key(1)], where=ALL, floor=Floor(query, 0.0))
 
 
 def test_score_is_complete_and_exact(index: ObjectIndex) -> None:
@@ -287,3 +290,19 @@ def test_labelled_pictures_follow_writes(index: ObjectIndex) -> None:
     index.delete([key(2)])
     index.make_searchable()
     assert index.labelled_pictures([key(1), key(2)], where=ALL) == {"cat": 1}
+
+
+def test_labelled_pictures_above_a_floor(index: ObjectIndex) -> None:
+    """Objects below the floor count nothing; one that just reaches it counts."""
+    pictures = [picture(i, ["dog", "cat", "dog"]) for i in range(60)]
+    fill(index, [*pictures, picture("other", ["dog"])])
+    query, keys = unit_vectors(1, seed="q")[0], [made.image_key for made in pictures]
+    scored = index.score(query, image_keys=keys, where=EntryFilter(kinds=("object",)))
+    for min_score in (-1.0, 0.0, scored[40].score, scored[0].score, 1.1):
+        reached = [hit.entry for hit in scored if hit.score >= min_score]
+        expected = Counter(label for _, label in {(e.image_key, e.label) for e in reached})
+        found = index.labelled_pictures(
+            [*keys, keys[0], "unknown"], where=ALL, floor=Floor(query, min_score)
+        )
+        assert found == expected
+    assert index.labelled_pictures([], where=ALL, floor=Floor(query, 0.0)) == {}

@@ -5,37 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from embedding_pipeline.domain.entries import Candidate
 from embedding_pipeline.errors import InvalidVector
 from embedding_pipeline.indexes.scoring import (
     check_pictures,
     checked_query,
-    exact_scores,
+    labelled_pictures,
     ranked,
+    ranked_candidates,
     rounded_scores,
 )
 from support.indexes_samples import description, picture, unit_vectors
 
 COSINE = description().embedder
 L2 = description(metric="l2", normalized=False).embedder
-
-
-def test_no_rows_have_no_scores() -> None:
-    """An empty matrix gives an empty array."""
-    assert exact_scores(np.empty((0, 16), np.float32), unit_vectors(1)[0], COSINE).shape == (0,)
-
-
-def test_cosine_of_self_opposite_and_orthogonal() -> None:
-    """The scale is [-1, 1]."""
-    query = np.eye(16, dtype=np.float32)[0]
-    rows = np.stack([query, -query, np.eye(16, dtype=np.float32)[1]])
-    assert exact_scores(rows, query, COSINE).tolist() == [1.0, -1.0, 0.0]
-
-
-def test_l2_score() -> None:
-    """A distance of 2 scores 1 / 5."""
-    query = np.zeros(16, np.float32)
-    row = 2 * np.eye(16, dtype=np.float32)[:1]
-    assert exact_scores(row, query, L2).tolist() == [0.2]
 
 
 def test_rounding_has_no_negative_zero() -> None:
@@ -48,6 +31,25 @@ def test_ties_are_ranked_by_object_id() -> None:
     entries = picture(1).entries
     found = ranked(reversed(entries), np.array([0.5, 0.5, 0.7]))
     assert [hit.entry for hit in found] == [entries[0], entries[1], entries[2]]
+
+
+def test_candidates_are_ranked_as_entries_are() -> None:
+    """Equal scores come by object id, higher scores first; each keeps its own label."""
+    found = ranked_candidates(["b-000", "a-001", "c-002"], [None, "x", "y"], np.array([1, 1, 2.0]))
+    assert found == [
+        Candidate("c-002", "y", 2.0),
+        Candidate("a-001", "x", 1.0),
+        Candidate("b-000", None, 1.0),
+    ]
+    assert [one.image_key for one in found] == ["c", "a", "b"]
+    assert ranked_candidates([], [], np.empty(0)) == []
+
+
+def test_labels_are_counted_once_a_picture() -> None:
+    """Repeats and missing labels count nothing; most first, then by name."""
+    pairs = [("p", "b"), ("p", "b"), ("p", "a"), ("q", "c"), ("r", "c"), ("q", None)]
+    assert list(labelled_pictures(pairs).items()) == [("c", 2), ("a", 1), ("b", 1)]
+    assert labelled_pictures([]) == {}
 
 
 def test_float16_query_becomes_float32() -> None:

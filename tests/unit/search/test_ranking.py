@@ -70,13 +70,13 @@ def test_facets_are_complete_though_the_candidates_had_only_the_best() -> None:
 
 
 def test_facets_above_a_floor_count_only_what_reaches_it() -> None:
-    """When candidates end before the floor, the ranked pictures are scored for their facets."""
+    """When candidates end before the floor, objects below it are left out of the counts."""
     near = [
         picture(f"p{n:02d}", [at(1 + n), at(40), at(160)], labels=["dog", "cat"]) for n in range(10)
     ]
     index = MemoryIndex(fake_description(2), *near)
     ranking = rank(index, question(0.5), max_images=3)
-    assert (index.asked, index.counted, index.scored) == ([9], [], [3])
+    assert (index.asked, index.counted, index.scored) == ([9], [3], [])
     assert ranking.image_keys == ("p00", "p01", "p02")
     assert ranking.facets == {"dog": 3}
 
