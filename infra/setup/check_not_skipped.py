@@ -11,14 +11,17 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 MUST_RUN = ("contract", "integration", "e2e", "unit")
+# Nothing broke: these tests cannot ask their question where they run.
+EXPECTED = ("root reads everything",)
 
 
 def main(report: Path) -> int:
     """Print every skipped test and how many ran; 1 when any was skipped or none ran."""
     cases = list(ET.parse(report).getroot().iter("testcase"))  # noqa: S314 - our own report
-    skipped = [(case, case.find("skipped")) for case in cases if case.find("skipped") is not None]
-    for case, reason in skipped:
-        text = "" if reason is None else reason.get("message", "")
+    reasons = [(case, case.find("skipped")) for case in cases]
+    texts = [(case, reason.get("message", "")) for case, reason in reasons if reason is not None]
+    skipped = [(case, text) for case, text in texts if text not in EXPECTED]
+    for case, text in skipped:
         print(f"skipped: {case.get('classname')}::{case.get('name')}: {text}")
     rooms = {
         room
@@ -28,7 +31,9 @@ def main(report: Path) -> int:
     missing = sorted(set(MUST_RUN) - rooms)
     if missing:
         print(f"no test ran in: {', '.join(missing)}")
-    print(f"{len(cases) - len(skipped)} tests ran, {len(skipped)} were skipped")
+    print(
+        f"{len(cases) - len(texts)} tests ran, {len(texts)} were skipped, {len(skipped)} of them unexpectedly"
+    )
     return 1 if skipped or missing else 0
 
 
