@@ -83,7 +83,7 @@ class Settings(ProxySettings):
         "int8_hnsw", description="Vector index type of new versions."
     )
     elasticsearch_num_candidates: Annotated[int, Field(ge=10, le=10_000)] = Field(
-        300, description="Candidates a shard collects for a kNN search."
+        500, description="Candidates a shard collects for a kNN search."
     )
     elasticsearch_shards: Annotated[int, Field(ge=1)] = Field(
         1, description="Primary shards of new versions."
