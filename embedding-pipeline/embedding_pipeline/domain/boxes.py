@@ -57,7 +57,10 @@ def iou_matrix(boxes_a: NDArray[np.floating], boxes_b: NDArray[np.floating]) -> 
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     shared = np.prod(np.clip(sides, 0.0, None), axis=-1)
     union = _areas(a) + _areas(b) - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    shares: NDArray[np.float64] = np.divide(
+        shared, union, out=np.zeros_like(shared), where=union > 0
+    )
+    return shares
 
 
 def _areas(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
