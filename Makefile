@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,7 +52,7 @@ serve: setup front ## Serve what is indexed, index nothing
 proxy: setup ## Serve originals and thumbnails alone
 	@$(BIN)/boxseek proxy
 
-ingest: setup ## Index an archive: make ingest SRC=folder
+ingest: setup ## Index an archive: make ingest SRC=folder|s3://bucket/prefix|list.csv
 	@test -n "$(SRC)" || { echo "Say what to index: make ingest SRC=/path/to/pictures"; exit 2; }
 	@$(BIN)/boxseek ingest "$(SRC)" $(ARGS)
 
@@ -72,6 +72,9 @@ test-front: setup search-front/dist/.made ## Run the page's unit tests and type 
 
 test-docker: setup front ## Run the tests with servers in containers
 	@BOXSEEK_TEST_SERVERS=docker $(BIN)/python -m pytest $(ARGS)
+
+test-kill: setup ## Kill a backfill 30 times on each pair of backends and compare the outcome
+	@BOXSEEK_TEST_KILLS=30 $(BIN)/python -m pytest tests/integration/ingest/test_kill.py $(ARGS)
 
 lint: setup ## Lint, format check, types, import layers
 	@$(BIN)/ruff check .
