@@ -221,6 +221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Failures
+         * @description List what `boxseek ingest` could not bring in, by source and path.
+         */
+        get: operations["listFailures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/images": {
         parameters: {
             query?: never;
@@ -557,6 +577,59 @@ export interface components {
              * @description One sentence for people.
              */
             message: string;
+        };
+        /**
+         * Failure
+         * @description A picture of a source that is not in the index, and why.
+         */
+        Failure: {
+            /**
+             * Code
+             * @description Stable code of the reason.
+             */
+            code: string;
+            /**
+             * Collection
+             * @description The collection that it was to be put in.
+             */
+            collection: string | null;
+            /**
+             * Path
+             * @description Inside the source; bytes that are not UTF-8 are escaped.
+             */
+            path: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Retryable
+             * @description The same content may work another time.
+             */
+            retryable: boolean;
+            /**
+             * Source
+             * @description Name of the source, e.g. `folder:/photos` or `s3://bucket/prefix`.
+             */
+            source: string;
+            /**
+             * Stage
+             * @description list, read, decode, detect, embed, store or index.
+             */
+            stage: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "failed" | "rejected";
+        };
+        /**
+         * FailuresAnswer
+         * @description What could not be brought in, by source and path.
+         */
+        FailuresAnswer: {
+            /** Failures */
+            failures: components["schemas"]["Failure"][];
+            /** Next Cursor */
+            next_cursor: string | null;
         };
         /**
          * FoundObject
@@ -2539,6 +2612,78 @@ export interface operations {
             };
             /** @description Insufficient Storage */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    listFailures: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+                /** @description Failures on a page. */
+                limit?: number;
+                /** @description Also what is no picture that Boxseek takes. */
+                rejected?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailuresAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
