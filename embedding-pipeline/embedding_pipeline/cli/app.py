@@ -46,9 +46,12 @@ def _every_command(
 @app.command()
 def serve() -> int:
     """Serve the search API and the page; indexes nothing."""
-    from embedding_pipeline.cli.serving import serve as run  # noqa: PLC0415 - see package
+    from embedding_pipeline.cli.serving import log_lines  # noqa: PLC0415 - see package
+    from embedding_pipeline.cli.serving import serve as run  # noqa: PLC0415
 
-    return run(load_settings())
+    settings = load_settings()
+    log_lines(settings, settings.log_level)
+    return run(settings)
 
 
 @app.command()
@@ -145,8 +148,13 @@ def demo(
 ) -> int:
     """Serve the page at once and index photographs meanwhile."""
     from embedding_pipeline.cli.demo import demo as run  # noqa: PLC0415
+    from embedding_pipeline.cli.serving import log_lines  # noqa: PLC0415
 
-    return run(load_settings(), images)
+    settings = load_settings()
+    # A line a request would bury the progress bar; who names a level gets it.
+    told = "log_level" in settings.model_fields_set
+    log_lines(settings, settings.log_level if told else "warning")
+    return run(settings, images)
 
 
 @app.command()

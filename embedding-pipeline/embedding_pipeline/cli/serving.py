@@ -16,6 +16,7 @@ from embedding_pipeline.bootstrap import Boxseek, ModelSource
 from embedding_pipeline.cli.outcome import ends_on_interrupt
 from embedding_pipeline.settings import Settings
 from minio_proxy.access import check_listen
+from minio_proxy.api.logs import configure_logging
 from minio_proxy.api.server import build_server
 from minio_proxy.bootstrap import key_file
 from minio_proxy.cli import serve_proxy
@@ -55,6 +56,16 @@ def serve_originals(settings: Settings) -> int:
     with _signals_end_quietly():
         serve_proxy(settings)
     return 0
+
+
+def log_lines(settings: Settings, level: str) -> None:
+    """Write the log lines of this process and its libraries as the settings say.
+
+    Args:
+        settings: with the format.
+        level: least severe level that is written.
+    """
+    configure_logging(level, settings.log_format)
 
 
 @contextmanager
