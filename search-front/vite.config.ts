@@ -9,6 +9,7 @@ export default defineConfig({
     target: "es2022",
     assetsInlineLimit: 0, // the page's policy allows no data: addresses but pictures
     modulePreload: { polyfill: false },
+    rolldownOptions: { checks: { pluginTimings: false } }, // no warning on a slow machine
   },
   server: {
     host: "127.0.0.1",
