@@ -76,6 +76,20 @@ def elasticsearch_url(test_servers: servers.TestServers) -> str:
     return test_servers.elasticsearch_url
 
 
+KINDS = ("unit", "contract", "integration", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first, the browser's last: it leaves an event loop running in this thread."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        kind = item.path.relative_to(here).parts[0]
+        return KINDS.index(kind) if kind in KINDS else len(KINDS)
+
+    items.sort(key=place)
+
+
 _used_servers: list[str] = []
 
 

@@ -22,7 +22,7 @@ from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import BoxseekError
 from minio_proxy.access import require
 from minio_proxy.api.errors import error_responses
-from minio_proxy.errors import ProxyError
+from minio_proxy.errors import ProxyError, StoreError
 
 router = APIRouter(tags=["status"])
 
@@ -76,9 +76,25 @@ def _models(boxseek: Boxseek) -> ModelsStatus:
         embedder=_embedder(description),
         dimension=description.embedder.dimension if description else None,
         metric=description.embedder.metric if description else None,
-        notice=loaded.notice if loaded else None,
+        notice=_notice(boxseek),
         error=error.message if error else None,
     )
+
+
+def _notice(boxseek: Boxseek) -> str | None:
+    """What a person should know: models that stand in, an index that was lost."""
+    sentences = [boxseek.models.notice] if boxseek.models and boxseek.models.notice else []
+    counts = _counts(boxseek)
+    if counts is not None and not counts.images and boxseek.progress.snapshot().state == "idle":
+        try:
+            stored = boxseek.originals.keys(limit=1)
+        except StoreError:
+            stored = []  # readiness tells about the store
+        if stored:
+            sentences.append(
+                "Pictures are stored but none is indexed: `boxseek rebuild` makes the index anew."
+            )
+    return " ".join(sentences) or None
 
 
 def _detector(description: ModelDescription | None) -> ModelStatus | None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from minio_proxy.errors import StoreFormatMismatch
+from minio_proxy.errors import StoreDenied, StoreFormatMismatch
 from minio_proxy.stores.folder_paths import FOLDER_FLAGS
 from minio_proxy.stores.keys import FORMAT_KEY, RESERVED, TEMP_FOLDER
 from minio_proxy.stores.store_format import MARK, MAX_MARK_BYTES, check_mark
@@ -21,9 +21,19 @@ _NOT_CONTENT: Final = RESERVED | {"lost+found"}
 
 
 def make_root(root: Path, fsync: Callable[[int], None]) -> None:
-    """Make the store's folder durably where it is missing."""
+    """Make the store's folder durably where it is missing.
+
+    Raises:
+        StoreDenied: nothing can be made there.
+    """
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, NotADirectoryError, FileExistsError) as error:
+        raise StoreDenied(
+            f"The folder {root} cannot be made; choose another with BOXSEEK_DATA_DIR.",
+            path=str(root),
+        ) from error
     for folder in missing:
         descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -142,3 +142,13 @@ def test_cursors_end_with_their_index(tmp_path: Path) -> None:
         boxseek.catalog.activate(boxseek.catalog.create(fake_description()).name)
         boxseek.index._look_again = 0.0
         refused(client.post("/v1/search", data={"cursor": cursor}), 410, "cursor_expired")
+
+
+def test_a_lost_index_is_told_with_what_to_do(tmp_path: Path) -> None:
+    """Originals without any entry: the status names the command that makes the index anew."""
+    with opened(tmp_path) as (boxseek, client):
+        (row,) = add(client, png(1))
+        assert "rebuild" not in (client.get("/v1/status").json()["models"]["notice"] or "")
+        boxseek.index().delete([row["image_key"]])
+        boxseek.index().make_searchable()
+        assert "boxseek rebuild" in client.get("/v1/status").json()["models"]["notice"]

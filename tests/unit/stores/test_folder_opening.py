@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from minio_proxy.errors import InvalidKey, ObjectNotFound, StoreCorrupt, StoreFormatMismatch
+from minio_proxy.errors import (
+    InvalidKey,
+    ObjectNotFound,
+    StoreCorrupt,
+    StoreDenied,
+    StoreFormatMismatch,
+)
 from minio_proxy.stores.folder import FolderStore
 from support.stores_streams import get, keys_of, put
 
@@ -141,3 +147,9 @@ def test_no_descriptor_is_left_open(root: Path) -> None:
             with pytest.raises(ObjectNotFound):
                 store.open(key)
     assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - a count
+
+
+def test_a_folder_that_cannot_be_made_names_the_setting() -> None:
+    """Where no folder can be, the message says what to change."""
+    with pytest.raises(StoreDenied, match="BOXSEEK_DATA_DIR"):
+        FolderStore(Path("/proc/nowhere/store"))
