@@ -18,7 +18,7 @@ from embedding_pipeline.api.models import (
 )
 from embedding_pipeline.api.serving import Served
 from embedding_pipeline.bootstrap import Boxseek
-from embedding_pipeline.domain.description import ModelDescription
+from embedding_pipeline.domain.description import DetectorDescription, EmbedderDescription
 from embedding_pipeline.errors import BoxseekError
 from minio_proxy.access import require
 from minio_proxy.api.errors import error_responses
@@ -72,8 +72,8 @@ def _models(boxseek: Boxseek) -> ModelsStatus:
     description = loaded.description if loaded else None
     return ModelsStatus(
         state=state,
-        detector=_detector(description),
-        embedder=_embedder(description),
+        detector=_model(description.detector) if description else None,
+        embedder=_model(description.embedder) if description else None,
         dimension=description.embedder.dimension if description else None,
         metric=description.embedder.metric if description else None,
         notice=_notice(boxseek),
@@ -97,23 +97,7 @@ def _notice(boxseek: Boxseek) -> str | None:
     return " ".join(sentences) or None
 
 
-def _detector(description: ModelDescription | None) -> ModelStatus | None:
-    if description is None:
-        return None
-    model = description.detector
-    return ModelStatus(
-        name=model.name,
-        origin=model.origin,
-        sha256=model.sha256,
-        precision=model.precision,
-        input_size=model.input_size,
-    )
-
-
-def _embedder(description: ModelDescription | None) -> ModelStatus | None:
-    if description is None:
-        return None
-    model = description.embedder
+def _model(model: DetectorDescription | EmbedderDescription) -> ModelStatus:
     return ModelStatus(
         name=model.name,
         origin=model.origin,
