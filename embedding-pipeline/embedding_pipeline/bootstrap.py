@@ -13,10 +13,11 @@ from typing import Any, Self, TypeAlias
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, EntryFilter
-from embedding_pipeline.errors import DescriptionMismatch, NotReady
+from embedding_pipeline.errors import NotReady
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
@@ -297,25 +298,6 @@ def real_models(settings: Settings, description: ModelDescription | None) -> Loa
 def limits_of(settings: Settings) -> Limits:
     """What is refused from a picture's header."""
     return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-
-
-def check_names(settings: Settings, description: ModelDescription) -> None:
-    """Refuse settings that name other models than those that made the index.
-
-    Raises:
-        DescriptionMismatch: both are named, and what to do.
-    """
-    named = {"detector": settings.detector, "embedder": settings.embedder}
-    made_by = {"detector": description.detector.name, "embedder": description.embedder.name}
-    for role, wanted in named.items():
-        if wanted and made_by[role] not in {wanted, Path(wanted).name, Path(wanted).stem}:
-            raise DescriptionMismatch(
-                f"The index was made with the {role} {made_by[role]}, but "
-                f"BOXSEEK_{role.upper()} names {wanted}. Leave the setting out to use the index "
-                "as it is, or make a new index with `boxseek index rebuild`.",
-                expected=made_by[role],
-                actual=wanted,
-            )
 
 
 @contextmanager

@@ -54,10 +54,12 @@ async def ready(serving: Served) -> ReadyAnswer:
 def _status(boxseek: Boxseek) -> StatusAnswer:
     settings = boxseek.settings
     progress = boxseek.progress.snapshot()
+    counts = _counts(boxseek)
+    lost = counts is not None and not counts.images and progress.state == "idle"
     return StatusAnswer(
         version=version("embedding-pipeline"),
-        models=_models(boxseek),
-        counts=_counts(boxseek),
+        models=_models(boxseek, _notice(boxseek, may_be_lost=lost)),
+        counts=counts,
         backends=Backends(index=settings.index, store=settings.store),
         indexing=Indexing(state=progress.state, done=progress.done, total=progress.total),
         keys_required=boxseek.services.guard.keys_required,
@@ -65,7 +67,7 @@ def _status(boxseek: Boxseek) -> StatusAnswer:
     )
 
 
-def _models(boxseek: Boxseek) -> ModelsStatus:
+def _models(boxseek: Boxseek, notice: str | None) -> ModelsStatus:
     error = boxseek.runner.error
     loaded = boxseek.models
     state = "failed" if error else "ready" if loaded and boxseek.runner.ready else "loading"
@@ -76,16 +78,15 @@ def _models(boxseek: Boxseek) -> ModelsStatus:
         embedder=_model(description.embedder) if description else None,
         dimension=description.embedder.dimension if description else None,
         metric=description.embedder.metric if description else None,
-        notice=_notice(boxseek),
+        notice=notice,
         error=error.message if error else None,
     )
 
 
-def _notice(boxseek: Boxseek) -> str | None:
+def _notice(boxseek: Boxseek, *, may_be_lost: bool) -> str | None:
     """What a person should know: models that stand in, an index that was lost."""
     sentences = [boxseek.models.notice] if boxseek.models and boxseek.models.notice else []
-    counts = _counts(boxseek)
-    if counts is not None and not counts.images and boxseek.progress.snapshot().state == "idle":
+    if may_be_lost:
         try:
             stored = boxseek.originals.keys(limit=1)
         except StoreError:

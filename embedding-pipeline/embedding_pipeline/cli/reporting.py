@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 
-from embedding_pipeline.bootstrap import build_catalog, check_names
+from embedding_pipeline.bootstrap import build_catalog
 from embedding_pipeline.cli.serving import listening
 from embedding_pipeline.errors import BoxseekError
 from embedding_pipeline.ingest.failures import all_failures
+from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.settings import Settings
 from minio_proxy.bootstrap import build_store
 from minio_proxy.errors import ProxyError, SettingsError
