@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -18,6 +19,7 @@ from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.models.agreement import check_names
+from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
@@ -103,7 +105,8 @@ class Boxseek:
             active = catalog.active()
             if active is not None:
                 check_names(settings, active.description)
-            return cls(settings, services, catalog, models or real_models, stack.pop_all())
+            models = models or partial(real_models, artifacts=Artifacts(services.store))
+            return cls(settings, services, catalog, models, stack.pop_all())
 
     def close(self) -> None:
         """End the models' thread, close index and store; a second call does nothing."""
@@ -286,13 +289,15 @@ def build_catalog(settings: Settings) -> IndexCatalog:
     return LanceDbCatalog(settings.data_dir / "index")
 
 
-def real_models(settings: Settings, description: ModelDescription | None) -> LoadedModels:
+def real_models(
+    settings: Settings, description: ModelDescription | None, artifacts: Artifacts | None = None
+) -> LoadedModels:
     """Load the real models; torch is imported here and not before."""
     from embedding_pipeline.models import resolve  # noqa: PLC0415 - see above
 
     if description is not None:
-        return resolve.load_models(description, settings)
-    return resolve.resolve_models(settings)
+        return resolve.load_models(description, settings, artifacts=artifacts)
+    return resolve.resolve_models(settings, artifacts=artifacts)
 
 
 def limits_of(settings: Settings) -> Limits:

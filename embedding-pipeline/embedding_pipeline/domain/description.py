@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 CropRule: TypeAlias = Literal["letterbox", "squash", "center"]
@@ -11,6 +11,8 @@ CropRule: TypeAlias = Literal["letterbox", "squash", "center"]
 
 Metric: TypeAlias = Literal["cosine", "l2"]
 Origin: TypeAlias = Literal["local", "hub", "packaged", "random"]
+Runtime: TypeAlias = Literal["native", "openvino"]
+"""native: what the file is made for, PyTorch or, for ``.onnx``, ONNX Runtime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,15 @@ class DetectorDescription:
         score_floor: detections below are not kept.
         nms_iou: boxes of one class that overlap more are one object.
         max_objects: kept per picture; more are recorded as truncated.
+        runtime: what computes.
+        artifact: SHA-256 of the quantized network among the artifacts (``int8`` only), or "".
+        further_sizes: longer sides of further runs on the same picture, whose boxes are joined.
+        flip: every run is repeated on the mirrored picture.
+        join_iou: boxes of one class from different runs that overlap more are one object; 0
+            for a single run.
+        class_agnostic_iou: boxes of any classes that overlap more are one object; 0 switches
+            it off.
+        min_side: boxes with a shorter side, in pixels of the picture, are not kept.
     """
 
     name: str
@@ -36,6 +47,13 @@ class DetectorDescription:
     score_floor: float
     nms_iou: float
     max_objects: int
+    runtime: Runtime = "native"
+    artifact: str = ""
+    further_sizes: tuple[int, ...] = ()
+    flip: bool = False
+    join_iou: float = 0.0
+    class_agnostic_iou: float = 0.0
+    min_side: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,12 @@ class EmbedderDescription:
         interpolation: ``bilinear`` or ``bicubic``.
         crop_rule: how a box becomes a square.
         margin: share of the box's sides added around it.
+        runtime: what computes.
+        artifact: SHA-256 of the quantized network among the artifacts (``int8`` only), or "".
+        flip: the mean of the crop's vector and its mirror image's.
+        pooling: how positions become one vector; "" for the network's own way.
+        projection: SHA-256 of the matrix that shortens vectors to ``dimension``, among the
+            artifacts, or "".
     """
 
     name: str
@@ -71,6 +95,11 @@ class EmbedderDescription:
     interpolation: str
     crop_rule: CropRule
     margin: float
+    runtime: Runtime = "native"
+    artifact: str = ""
+    flip: bool = False
+    pooling: str = ""
+    projection: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,10 @@ class ModelDescription:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ModelDescription:
-        """Read what to_json wrote; a missing or unknown field raises ValueError naming it."""
+        """Read what to_json wrote, also before a field with a default was added.
+
+        Another missing field, or an unknown one, raises ValueError naming it.
+        """
         return cls(
             detector=DetectorDescription(**_checked(DetectorDescription, value["detector"])),
             embedder=EmbedderDescription(**_checked(EmbedderDescription, value["embedder"])),
@@ -112,8 +144,9 @@ class ModelDescription:
 
 
 def _checked(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:
-    known = {field.name for field in fields(kind)}
-    if set(value) != known:
-        odd = sorted(set(value) ^ known)
+    known = {field.name: field.default for field in fields(kind)}
+    missing = {name for name, default in known.items() if default is MISSING} - set(value)
+    odd = sorted(missing | (set(value) - set(known)))
+    if odd:
         raise ValueError(f"{kind.__name__}: missing or unknown fields {odd}")
     return {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}

@@ -10,6 +10,7 @@ from embedding_pipeline.domain.description import (
     ModelDescription,
 )
 from embedding_pipeline.errors import ModelError, UnknownModel
+from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.choose import Chooser
 from embedding_pipeline.models.downloads import ProgressCallback
 from embedding_pipeline.models.exact import exact_detector, exact_embedder
@@ -26,12 +27,18 @@ RANDOM_PREFIX = "random:"
 _STRIDE = 32
 
 
-def resolve_models(settings: Settings, progress: ProgressCallback | None = None) -> LoadedModels:
+def resolve_models(
+    settings: Settings,
+    progress: ProgressCallback | None = None,
+    *,
+    artifacts: Artifacts | None = None,
+) -> LoadedModels:
     """Choose, fetch and load models for a new index; the choice is in the description.
 
     Args:
         settings: names or paths, and where to look.
         progress: told of downloads.
+        artifacts: where quantized networks and projections are kept; None: none are used.
 
     Raises:
         WeightsNotFound: not to be had anywhere that the settings allow.
@@ -60,6 +67,8 @@ def load_models(
     description: ModelDescription,
     settings: Settings,
     progress: ProgressCallback | None = None,
+    *,
+    artifacts: Artifacts | None = None,
 ) -> LoadedModels:
     """Load exactly the models that an index was made with, whatever the settings prefer.
 
@@ -67,6 +76,7 @@ def load_models(
         description: of the index.
         settings: where to look.
         progress: told of downloads.
+        artifacts: where the quantized networks and projections of the description are kept.
 
     Raises:
         WeightsNotFound: a file with the described SHA-256 is nowhere; says which.
