@@ -60,7 +60,7 @@ def resolve_models(
         _describe_detector(detector, settings),
         _describe_embedder(network, embedder, random_name, settings),
     )
-    return _load(description, detector, network, settings, notice)
+    return _load(description, detector, network, settings, notice, artifacts)
 
 
 def load_models(
@@ -96,7 +96,7 @@ def load_models(
     detector = exact_detector(description.detector, chooser)
     embedder = None if random_name else exact_embedder(description.embedder, chooser)
     network = _network(embedder, random_name)
-    return _load(description, detector, network, settings, None)
+    return _load(description, detector, network, settings, None, artifacts)
 
 
 def _load(
@@ -105,12 +105,20 @@ def _load(
     network: Module,
     settings: Settings,
     notice: str | None,
+    artifacts: Artifacts | None,
 ) -> LoadedModels:
     from embedding_pipeline.models.detector import UltralyticsDetector  # noqa: PLC0415 - as below
     from embedding_pipeline.models.embedder import TimmEmbedder  # noqa: PLC0415
 
     if detector is None:
         raise ModelError("no detector was chosen")
+    wanted = (
+        description.detector.artifact,
+        description.embedder.artifact,
+        description.embedder.projection,
+    )
+    if artifacts is None and any(wanted):
+        raise ModelError("the models need artifacts of a store, and no store is open")
     return LoadedModels(
         detector=UltralyticsDetector(
             detector.path,
