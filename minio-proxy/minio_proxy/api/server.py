@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import sys
 
-import h11
 import uvicorn
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from minio_proxy.api.direct import DIRECT, ClientLeft, Mover
 from minio_proxy.ports import Rest
@@ -22,30 +20,28 @@ LINGER_S = 30.0
 SHUTDOWN_S = 30
 MAX_HEADER_BYTES = 16 * 1024
 
-
-class _Bytes:
-    """Stands for bytes that nobody here sees."""
-
-    def __init__(self, length: int) -> None:
-        self._length = length
-
-    def __len__(self) -> int:
-        return self._length
+_STATUS_LINES = {
+    400: b"HTTP/1.1 400 Bad Request\r\n",
+    431: b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
+}
 
 
-class PatientProtocol(H11Protocol):
+class PatientProtocol(HttpToolsProtocol):
     """HTTP/1.1 that waits for slow clients, but not for ever.
 
-    Headers must be complete within ``HEADERS_S`` of their first byte; an answer of which
-    nothing is taken for ``STALLED_S`` is given up; a body that goes on after its answer was
-    sent is read away for ``LINGER_S``, so that the client gets to see the answer. Bodies on
-    their way in are watched by BodyLimitMiddleware.
+    Headers must be complete within ``HEADERS_S`` of their first byte and are no longer than
+    ``MAX_HEADER_BYTES``; an answer of which nothing is taken for ``STALLED_S`` is given up; a
+    body that goes on after its answer was sent is read away for ``LINGER_S``, so that the
+    client gets to see the answer. Bodies on their way in are watched by BodyLimitMiddleware.
     """
 
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
-
     _mover: Mover | None = None
+
+    _in_head = True
+    _in_body = False
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for headers."""
@@ -57,17 +53,42 @@ class PatientProtocol(H11Protocol):
         self._wait(HEADERS_S)
 
     def data_received(self, data: bytes) -> None:
-        """Keep waiting while headers are incomplete, stop once they are."""
+        """Parse; keep waiting while headers are incomplete."""
+        self._head_bytes += len(data)
         super().data_received(data)
-        if self.conn.their_state is not h11.IDLE:
-            self._stop_waiting()
+        if self.transport.is_closing():
+            return
+        if not self._in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > MAX_HEADER_BYTES:
+            self._refuse(
+                431, "headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES} bytes."
+            )
         elif self._timer is None:
             self._wait(HEADERS_S)
+
+    def on_message_begin(self) -> None:
+        """Take note that a head has begun."""
+        super().on_message_begin()
+        self._in_head = True
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting for headers, and begin the request."""
+        self._in_head, self._in_body = False, True
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Take note that nothing more of the body comes."""
+        self._in_body = False
+        if self.cycle.response_complete:
+            self._stop_waiting()
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """Read away what still comes of the body, for a while."""
         super().on_response_complete()
-        if self.conn.their_state is h11.SEND_BODY:
+        if self._in_body and not self.transport.is_closing():
             self._wait(LINGER_S)
 
     def pause_writing(self) -> None:
@@ -89,58 +110,53 @@ class PatientProtocol(H11Protocol):
             self._mover.abandon()
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says more
-        """Answer what is no HTTP, or has too long headers, in the one error shape."""
-        error = sys.exc_info()[1]
-        status = getattr(error, "error_status_hint", 400)
-        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
-            self.transport.close()  # in the midst of an answer: nothing else can be said
-            return
-        code, text = (
-            ("headers_too_large", f"The headers are larger than {MAX_HEADER_BYTES} bytes.")
-            if status == 431  # noqa: PLR2004 - Request Header Fields Too Large
-            else ("malformed_request", "This is not a valid HTTP request.")
-        )
-        body = json.dumps({"code": code, "message": text, "details": {}}).encode()
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
-        ]
-        head = h11.Response(status_code=status, headers=headers)
-        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says it in our form
+        """Answer what is no HTTP in the one error shape."""
+        self._refuse(400, "malformed_request", "This is not a valid HTTP request.")
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        """Answer and close; in the midst of another answer, only close."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            body = json.dumps({"code": code, "message": message, "details": {}}).encode()
+            head = (
+                b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.write(_STATUS_LINES[status] + head % len(body) + body)
         self.transport.close()
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application, which may have bodies moved past this program."""
+        # Of requests that came in one go, self.cycle is the last; this one's is behind send.
+        cycle: RequestResponseCycle = send.__self__  # type: ignore[attr-defined]
 
         async def sending(message: Message) -> None:
             if message["type"] == DIRECT:
-                await self._move(message["rest"])
+                await self._move(message["rest"], cycle)
             else:
                 await send(message)
 
         scope["extensions"] = {DIRECT: {}}
         await self._inner(scope, receive, sending)
 
-    async def _move(self, rest: Rest) -> None:
+    async def _move(self, rest: Rest, cycle: RequestResponseCycle) -> None:
         """Move a body that was announced by its length."""
         await self.flow.drain()
         if self.transport.is_closing():
             raise ClientDisconnect
-        client = self.transport.get_extra_info("socket")
-        # h11 counts the bytes against Content-Length and gives them back unseen.
-        self.conn.send_with_data_passthrough(h11.Data(data=_Bytes(rest.length)))  # type: ignore[arg-type]
-        self._mover = Mover(client, STALLED_S)
+        self._mover = Mover(self.transport.get_extra_info("socket"), STALLED_S)
         try:
             await self._mover.move(rest)
         except ClientLeft as exc:
-            self.cycle.disconnected = True
+            cycle.disconnected = True
             self.transport.abort()
             raise ClientDisconnect from exc
         finally:
             self._mover = None
+        cycle.expected_content_length -= rest.length
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
@@ -164,7 +180,6 @@ def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
     return uvicorn.Server(config)
