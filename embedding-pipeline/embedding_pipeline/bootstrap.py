@@ -86,12 +86,19 @@ class Boxseek:
         self.search_service = self._search_service()
 
     @classmethod
-    def open(cls, settings: Settings | None = None, *, models: ModelSource | None = None) -> Self:
+    def open(
+        cls,
+        settings: Settings | None = None,
+        *,
+        models: ModelSource | None = None,
+        catalog: IndexCatalog | None = None,
+    ) -> Self:
         """Open everything that the settings name.
 
         Args:
             settings: None reads the environment and ``.env``.
             models: loads the models; None takes the real ones.
+            catalog: of the index, closed at the end; None builds the one that settings name.
 
         Raises:
             DescriptionMismatch: the settings name other models than those that made the index.
@@ -100,7 +107,7 @@ class Boxseek:
         settings = settings or Settings()
         with ExitStack() as stack:
             services = stack.enter_context(build_services(settings))
-            catalog = build_catalog(settings)
+            catalog = catalog or build_catalog(settings)
             stack.callback(catalog.close)
             active = catalog.active()
             if active is not None:
