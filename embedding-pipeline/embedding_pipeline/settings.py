@@ -82,6 +82,12 @@ class Settings(ProxySettings):
     elasticsearch_index_type: Literal["hnsw", "int8_hnsw", "bbq_hnsw"] = Field(
         "int8_hnsw", description="Vector index type of new versions."
     )
+    elasticsearch_m: Annotated[int, Field(ge=4, le=128)] = Field(
+        16, description="Neighbours of a vector in the graph of new versions."
+    )
+    elasticsearch_ef_construction: Annotated[int, Field(ge=16, le=3200)] = Field(
+        256, description="Candidates for a vector's neighbours while a new version's graph is made."
+    )
     elasticsearch_num_candidates: Annotated[int, Field(ge=10, le=10_000)] = Field(
         500, description="Candidates a shard collects for a kNN search."
     )

@@ -36,18 +36,17 @@ class Operation:
     Args:
         action: ``index``, ``create`` or ``delete``.
         header: ``_id``, ``routing`` and conditions.
-        source: the document; None for a delete.
+        source: the document as JSON on one line; None for a delete.
     """
 
     action: str
     header: dict[str, Any]
-    source: dict[str, Any] | None = None
+    source: bytes | None = None
 
     def encoded(self) -> bytes:
         """Newline-delimited JSON of the operation."""
-        lines = [{self.action: self.header}]
-        lines += [self.source] if self.source is not None else []
-        return b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+        header = json.dumps({self.action: self.header}, separators=(",", ":")).encode()
+        return header + b"\n" + (b"" if self.source is None else self.source + b"\n")
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,10 @@ class ElasticsearchCatalog:
                     "_meta": {"boxseek": meta},
                     "_routing": {"required": True},
                     "properties": properties(
-                        description.embedder, settings.elasticsearch_index_type
+                        description.embedder,
+                        settings.elasticsearch_index_type,
+                        m=settings.elasticsearch_m,
+                        ef_construction=settings.elasticsearch_ef_construction,
                     ),
                 },
                 settings={

@@ -15,6 +15,7 @@ from embedding_pipeline.domain.entries import (
     Candidate,
     Entry,
     EntryFilter,
+    LabelPreference,
     PictureEntries,
     ScoredEntry,
     image_key_of,
@@ -137,7 +138,12 @@ class ElasticsearchIndex:
         return entries
 
     def nearest(
-        self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[Candidate]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
@@ -145,16 +151,21 @@ class ElasticsearchIndex:
         if limit <= 0:
             return []
         with self._errors():
-            return self._knn.nearest(query, limit, clauses)
+            return self._knn.nearest(query, limit, clauses, prefer)
 
     def score(
-        self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        image_keys: Sequence[str],
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
         clauses = filter_of(where)
         with self._errors():
-            return self._knn.score(query, sorted(set(image_keys)), clauses)
+            return self._knn.score(query, sorted(set(image_keys)), clauses, prefer)
 
     def labelled_pictures(
         self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None

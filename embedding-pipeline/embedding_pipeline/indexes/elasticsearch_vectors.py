@@ -10,12 +10,13 @@ from elasticsearch import Elasticsearch
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import ModelDescription
-from embedding_pipeline.domain.entries import Candidate, ScoredEntry
+from embedding_pipeline.domain.entries import Candidate, LabelPreference, ScoredEntry
 from embedding_pipeline.errors import InvalidQuery
 from embedding_pipeline.indexes.elasticsearch_documents import (
     NO_VECTORS,
     entry_of,
     similarity_of,
+    text_of,
 )
 from embedding_pipeline.indexes.scoring import ranked, ranked_candidates, rounded_scores
 
@@ -63,9 +64,13 @@ class KnnSearch:
         self._num_candidates = num_candidates
 
     def nearest(
-        self, query: NDArray[np.float32], limit: int, clauses: list[dict[str, Any]]
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        clauses: list[dict[str, Any]],
+        prefer: LabelPreference | None = None,
     ) -> list[Candidate]:
-        """Return the ``limit`` entries closest to a query that meet all clauses.
+        """Return the ``limit`` best entries that meet all clauses.
 
         A tie may reach over the limit; then more is fetched until the order by object id
         decides it, as far as Elasticsearch's window reaches.
@@ -78,14 +83,18 @@ class KnnSearch:
             )
         wanted = min(limit + _SPARE, MAX_CANDIDATES)
         while True:
-            found = self._found(query, wanted, clauses)
-            tied = len(found) == wanted and found[-1].score == found[limit - 1].score
+            found = self._found(query, wanted, clauses, prefer)
+            tied = len(found) == wanted and found[-1].rank_score == found[limit - 1].rank_score
             if not tied or wanted == MAX_CANDIDATES:
                 return found[:limit]
             wanted = min(2 * wanted, MAX_CANDIDATES)
 
     def score(
-        self, query: NDArray[np.float32], image_keys: Sequence[str], clauses: list[dict[str, Any]]
+        self,
+        query: NDArray[np.float32],
+        image_keys: Sequence[str],
+        clauses: list[dict[str, Any]],
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         """Score every entry of some pictures that meets all clauses.
 
@@ -94,7 +103,7 @@ class KnnSearch:
         vectors, which fetching them would: 8 KB each.
         """
         hits = self._scored(query, image_keys, clauses, _ENTRIES)
-        return ranked([entry_of(hit["_source"]) for hit in hits], self._scores(hits))
+        return ranked([entry_of(hit["_source"]) for hit in hits], self._scores(hits), prefer)
 
     def candidates(
         self, query: NDArray[np.float32], image_keys: Sequence[str], clauses: list[dict[str, Any]]
@@ -117,15 +126,19 @@ class KnnSearch:
         return hits
 
     def _found(
-        self, query: NDArray[np.float32], wanted: int, clauses: list[dict[str, Any]]
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        clauses: list[dict[str, Any]],
+        prefer: LabelPreference | None,
     ) -> list[Candidate]:
         candidates = max(wanted, self._num_candidates)
-        hits = self._search(query, wanted, candidates, clauses, _CANDIDATES)
+        hits = self._search(query, wanted, candidates, clauses, _CANDIDATES, prefer)
         if len(hits) < wanted and len(hits) < self._count(clauses):
             # The graph did not reach every entry; more candidates make the search wider, and
             # exhaustive when no more than these pass.
-            hits = self._search(query, wanted, MAX_CANDIDATES, clauses, _CANDIDATES)
-        return self._candidates(hits)
+            hits = self._search(query, wanted, MAX_CANDIDATES, clauses, _CANDIDATES, prefer)
+        return self._candidates(hits, prefer)
 
     def _search(
         self,
@@ -134,19 +147,11 @@ class KnnSearch:
         candidates: int,
         clauses: list[dict[str, Any]],
         returned: Mapping[str, Any],
+        prefer: LabelPreference | None = None,
     ) -> list[dict[str, Any]]:
-        knn: dict[str, Any] = {
-            "field": "features",
-            "query_vector": query.tolist(),
-            "k": wanted,
-            "num_candidates": min(candidates, MAX_CANDIDATES),
-            "filter": clauses,
-        }
-        if self._oversample is not None:
-            knn["rescore_vector"] = {"oversample": self._oversample}
         answer = self._client.search(
             index=self._alias,
-            query={"bool": {"must": [{"knn": knn}]}},
+            query={"bool": self._ranking(query, wanted, candidates, clauses, prefer)},
             size=wanted,
             sort=[{"_score": "desc"}, {"object_id": "asc"}],
             track_scores=True,
@@ -157,16 +162,70 @@ class KnnSearch:
         found: list[dict[str, Any]] = answer["hits"]["hits"]
         return found
 
-    def _candidates(self, hits: Sequence[Mapping[str, Any]]) -> list[Candidate]:
+    def _ranking(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        candidates: int,
+        clauses: list[dict[str, Any]],
+        prefer: LabelPreference | None,
+    ) -> dict[str, Any]:
+        """Body of the ``bool`` query: near entries must come from a graph, a label only adds.
+
+        The best by rank score are among the nearest of all together with the nearest of the
+        label, so a second kNN reaches those that the first has no room for.
+        """
+        everyone = self._clause(query, wanted, candidates, clauses)
+        if prefer is None:
+            return {"must": [everyone]}
+        label = {"term": {"label": text_of(prefer.label)}}
+        labelled = self._clause(query, wanted, candidates, [label, *clauses])
+        return {
+            "must": [{"dis_max": {"queries": [everyone, labelled]}}],
+            "should": [{"constant_score": {"filter": label, "boost": self._share * prefer.bonus}}],
+        }
+
+    def _clause(
+        self,
+        query: NDArray[np.float32],
+        wanted: int,
+        candidates: int,
+        clauses: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        knn: dict[str, Any] = {
+            "field": "features",
+            "query_vector": query.tolist(),
+            "k": wanted,
+            "num_candidates": min(candidates, MAX_CANDIDATES),
+            "filter": clauses,
+        }
+        if self._oversample is not None:
+            knn["rescore_vector"] = {"oversample": self._oversample}
+        return {"knn": knn}
+
+    def _candidates(
+        self, hits: Sequence[Mapping[str, Any]], prefer: LabelPreference | None = None
+    ) -> list[Candidate]:
         ids = [hit["sort"][1] for hit in hits]
         labels = [hit.get("fields", {}).get("label", [None])[0] for hit in hits]
-        return ranked_candidates(ids, labels, self._scores(hits))
+        bonuses = [prefer.bonus_of(label) if prefer else 0.0 for label in labels]
+        return ranked_candidates(ids, labels, self._scores(hits, bonuses), prefer)
 
-    def _scores(self, hits: Sequence[Mapping[str, Any]]) -> NDArray[np.float64]:
+    def _scores(
+        self, hits: Sequence[Mapping[str, Any]], bonuses: Sequence[float] | None = None
+    ) -> NDArray[np.float64]:
+        """Scores of the port from Elasticsearch's, less what a label added to them."""
         scores = np.array([hit["_score"] for hit in hits], np.float64)
+        if bonuses is not None:
+            scores -= self._share * np.array(bonuses, np.float64)
         if self._similarity != "l2_norm":
             scores = np.clip(2.0 * scores - 1.0, -1.0, 1.0)
         return rounded_scores(scores)
+
+    @property
+    def _share(self) -> float:
+        """How much one of the port's score is in Elasticsearch's: (1 + cosine) / 2."""
+        return 1.0 if self._similarity == "l2_norm" else 0.5
 
     def _count(self, clauses: list[dict[str, Any]]) -> int:
         answer = self._client.count(index=self._alias, query={"bool": {"filter": clauses}})

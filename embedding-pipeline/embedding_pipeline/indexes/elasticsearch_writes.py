@@ -21,7 +21,7 @@ from elasticsearch import Elasticsearch
 from embedding_pipeline.domain.entries import ItemFailure, PictureEntries, object_id
 from embedding_pipeline.errors import IndexUnavailable
 from embedding_pipeline.indexes.elasticsearch_bulk import BulkWriter, Operation, Outcome
-from embedding_pipeline.indexes.elasticsearch_documents import source_of
+from embedding_pipeline.indexes.elasticsearch_documents import numbers_of, source_of
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors, error_of
 
 PICTURES_A_ROUND = 500
@@ -216,7 +216,8 @@ def _write(
     if condition is not None:
         header |= {"if_seq_no": condition.seq_no, "if_primary_term": condition.primary_term}
     count = len(picture.entries) if entry_count is None else entry_count
-    return Operation(action, header, source_of(picture.entries[rank], picture.vectors[rank], count))
+    (numbers,) = numbers_of(picture.vectors[rank : rank + 1])
+    return Operation(action, header, source_of(picture.entries[rank], numbers, count))
 
 
 def _delete(image_key: str, rank: int) -> Operation:

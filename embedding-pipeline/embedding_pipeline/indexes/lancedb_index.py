@@ -17,6 +17,7 @@ from embedding_pipeline.domain.entries import (
     Candidate,
     Entry,
     EntryFilter,
+    LabelPreference,
     PictureEntries,
     ScoredEntry,
 )
@@ -37,6 +38,7 @@ from embedding_pipeline.indexes.scoring import (
     checked_query,
     labelled_pictures,
     most_first,
+    preferred,
 )
 from embedding_pipeline.ports.index import Floor, IndexCounts, IndexVersion, WriteReport
 
@@ -110,7 +112,12 @@ class LanceDbIndex:
             return entries_of(query.to_arrow())
 
     def nearest(
-        self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[Candidate]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
@@ -118,10 +125,20 @@ class LanceDbIndex:
             return []
         condition = filter_sql(where)
         with self._errors():
-            return self._vectors.nearest(query, limit, condition)
+            found = self._vectors.nearest(query, limit, condition)
+            if prefer is None:
+                return found
+            labelled = _both(any_of_sql("label", [prefer.label]), condition)
+            found += self._vectors.nearest(query, limit, labelled)
+        return preferred(found, prefer)[:limit]
 
     def score(
-        self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        image_keys: Sequence[str],
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         """See ObjectIndex."""
         query = checked_query(vector, self._embedder)
@@ -130,7 +147,7 @@ class LanceDbIndex:
             return []
         condition = _both(any_of_sql("image_key", keys), passing)
         with self._errors():
-            return self._vectors.score(query, len(keys), condition)
+            return self._vectors.score(query, len(keys), condition, prefer)
 
     def labelled_pictures(
         self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None

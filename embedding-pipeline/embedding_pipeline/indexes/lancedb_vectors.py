@@ -11,7 +11,7 @@ from lancedb.query import LanceVectorQueryBuilder
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import EmbedderDescription
-from embedding_pipeline.domain.entries import Candidate, ScoredEntry
+from embedding_pipeline.domain.entries import Candidate, LabelPreference, ScoredEntry
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, entries_of
 from embedding_pipeline.indexes.scoring import ranked, ranked_candidates, rounded_scores
 
@@ -58,7 +58,13 @@ class VectorSearch:
                 return found[:limit]
             wanted *= 2
 
-    def score(self, query: NDArray[np.float32], pictures: int, condition: str) -> list[ScoredEntry]:
+    def score(
+        self,
+        query: NDArray[np.float32],
+        pictures: int,
+        condition: str,
+        prefer: LabelPreference | None = None,
+    ) -> list[ScoredEntry]:
         """Return every entry that meets an SQL condition on some pictures, best first.
 
         A search instead of reading vectors: so no vector is copied, and an entry has the same
@@ -66,7 +72,7 @@ class VectorSearch:
         """
         search = self._query(query, pictures * MOST_ENTRIES, condition, ENTRY_COLUMNS)
         rows = search.bypass_vector_index().to_arrow()
-        return ranked(entries_of(rows), self._scores(rows))
+        return ranked(entries_of(rows), self._scores(rows), prefer)
 
     def candidates(
         self, query: NDArray[np.float32], pictures: int, condition: str

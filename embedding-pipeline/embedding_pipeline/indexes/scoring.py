@@ -12,6 +12,7 @@ from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.domain.entries import (
     Candidate,
     Entry,
+    LabelPreference,
     PictureEntries,
     ScoredEntry,
 )
@@ -50,21 +51,45 @@ def rounded_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.round(scores, SCORE_DIGITS) + 0.0
 
 
-def ranked(entries: Iterable[Entry], scores: NDArray[np.float64]) -> list[ScoredEntry]:
-    """Pair entries with their scores, best first, ties by object id."""
+def ranked(
+    entries: Iterable[Entry],
+    scores: NDArray[np.float64],
+    prefer: LabelPreference | None = None,
+) -> list[ScoredEntry]:
+    """Pair entries with their scores, greatest rank score first, ties by object id."""
     scored = [
-        ScoredEntry(entry, float(score), float(score))
-        for entry, score in zip(entries, scores, strict=True)
+        ScoredEntry(entry, score, score + (prefer.bonus_of(entry.label) if prefer else 0.0))
+        for entry, score in zip(entries, scores.tolist(), strict=True)
     ]
-    return sorted(scored, key=lambda found: (-found.score, found.entry.object_id))
+    return sorted(scored, key=lambda found: (-found.rank_score, found.entry.object_id))
 
 
 def ranked_candidates(
-    object_ids: Iterable[str], labels: Iterable[str | None], scores: NDArray[np.float64]
+    object_ids: Iterable[str],
+    labels: Iterable[str | None],
+    scores: NDArray[np.float64],
+    prefer: LabelPreference | None = None,
 ) -> list[Candidate]:
-    """Pair names and labels with their scores, best first, ties by object id."""
-    found = map(Candidate, object_ids, labels, scores.tolist())
-    return sorted(found, key=lambda one: (-one.score, one.object_id))
+    """Pair names and labels with their scores, greatest rank score first, ties by object id."""
+    if prefer is None:
+        found = map(Candidate, object_ids, labels, scores.tolist())
+        return sorted(found, key=lambda one: (-one.score, one.object_id))
+    preferred = [
+        Candidate(name, label, score, prefer.bonus_of(label))
+        for name, label, score in zip(object_ids, labels, scores.tolist(), strict=True)
+    ]
+    return sorted(preferred, key=lambda one: (-one.rank_score, one.object_id))
+
+
+def preferred(found: Iterable[Candidate], prefer: LabelPreference) -> list[Candidate]:
+    """Rank candidates anew with a preference; one that comes twice counts once."""
+    once = {one.object_id: one for one in found}.values()
+    return ranked_candidates(
+        [one.object_id for one in once],
+        [one.label for one in once],
+        np.array([one.score for one in once], np.float64),
+        prefer,
+    )
 
 
 def labelled_pictures(pairs: Iterable[tuple[str, str | None]]) -> dict[str, int]:

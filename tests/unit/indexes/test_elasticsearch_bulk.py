@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -50,7 +51,8 @@ def _written(client: _Client, count: int, text: str = "") -> list[int]:
         clock=lambda: client.now,
         sleep=lambda _: None,
     )
-    operations = [Operation("index", {"_id": str(i)}, {"text": text}) for i in range(count)]
+    source = json.dumps({"text": text}).encode()
+    operations = [Operation("index", {"_id": str(i)}, source) for i in range(count)]
     assert len(writer.write("alias", operations)) == count
     return client.sizes
 
