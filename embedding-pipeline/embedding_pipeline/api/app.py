@@ -17,6 +17,7 @@ from embedding_pipeline.settings import Settings
 from minio_proxy.api.app import add_middlewares, build_router
 from minio_proxy.api.errors import register_error_handlers
 from minio_proxy.api.metrics import Metrics
+from minio_proxy.api.security import declare_security
 from minio_proxy.bootstrap import ProxyServices
 from minio_proxy.errors import ProxyError
 
@@ -56,6 +57,7 @@ def describe_app(services: ProxyServices, metrics: Metrics) -> FastAPI:
     for room in (search_routes, image_routes, failure_routes, status_routes):
         app.include_router(room.router)
     app.include_router(build_router(services, metrics))
+    declare_security(app)
     return app
 
 

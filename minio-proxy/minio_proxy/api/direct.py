@@ -20,7 +20,8 @@ from minio_proxy.errors import StoreUnavailable
 from minio_proxy.ports import Rest
 
 DIRECT: Final = "http.response.zerocopysend"
-"""Name of the ASGI extension; the message carries ``rest`` (minio_proxy.ports.Rest)."""
+"""Name of the ASGI extension; the message carries ``rest`` (minio_proxy.ports.Rest) and, when it
+was sent or broke off, ``moved_bytes``."""
 
 _FILE_PIECE: Final = 4 * 1024 * 1024
 _PIPE_BYTES: Final = 256 * 1024  # a process without privileges has 64 MiB of pipes in all
@@ -44,6 +45,7 @@ class Mover:
         # Event loops refuse to watch a descriptor that a transport of theirs watches.
         self._client = os.dup(client.fileno())
         self._stalled_s = stalled_s
+        self.moved_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Future[None] | None = None
         self._left = False
@@ -76,6 +78,7 @@ class Mover:
                 await self._writable()
             elif sent:
                 missing -= sent
+                self.moved_bytes += sent
             else:
                 raise _ended(missing)
 
@@ -119,11 +122,14 @@ class Mover:
     async def _empty(self, out: int, count: int) -> None:
         while count:
             try:
-                count -= os.splice(out, self._client, count, flags=_SPLICE_FLAGS)
+                sent = os.splice(out, self._client, count, flags=_SPLICE_FLAGS)
             except BlockingIOError:
                 await self._writable()
             except OSError as exc:
                 raise ClientLeft from exc
+            else:
+                count -= sent
+                self.moved_bytes += sent
 
     async def _readable(self, rest: Rest) -> None:
         try:

@@ -148,8 +148,10 @@ class _Reply:
             headers["X-Request-ID"] = self._request_id
             headers.setdefault("X-Content-Type-Options", "nosniff")
         elif message["type"] == DIRECT:
-            await self._send(message)
-            self.sent_bytes += message["rest"].length
+            try:
+                await self._send(message)
+            finally:
+                self.sent_bytes += message.get("moved_bytes", 0)
             return
         else:
             self.sent_bytes += len(message.get("body", b""))

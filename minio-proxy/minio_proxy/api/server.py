@@ -135,27 +135,29 @@ class PatientProtocol(HttpToolsProtocol):
 
         async def sending(message: Message) -> None:
             if message["type"] == DIRECT:
-                await self._move(message["rest"], cycle)
+                await self._move(message, cycle)
             else:
                 await send(message)
 
         scope["extensions"] = {DIRECT: {}}
         await self._inner(scope, receive, sending)
 
-    async def _move(self, rest: Rest, cycle: RequestResponseCycle) -> None:
-        """Move a body that was announced by its length."""
+    async def _move(self, message: Message, cycle: RequestResponseCycle) -> None:
+        """Move a body that was announced by its length; the message is told how far it got."""
+        rest: Rest = message["rest"]
         await self.flow.drain()
         if self.transport.is_closing():
             raise ClientDisconnect
-        self._mover = Mover(self.transport.get_extra_info("socket"), STALLED_S)
+        mover = self._mover = Mover(self.transport.get_extra_info("socket"), STALLED_S)
         try:
-            await self._mover.move(rest)
+            await mover.move(rest)
         except ClientLeft as exc:
             cycle.disconnected = True
             self.transport.abort()
             raise ClientDisconnect from exc
         finally:
             self._mover = None
+            message["moved_bytes"] = mover.moved_bytes
         cycle.expected_content_length -= rest.length
 
     def _wait(self, seconds: float) -> None:

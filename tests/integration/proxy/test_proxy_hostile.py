@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -197,6 +198,9 @@ def test_a_client_that_leaves_frees_what_it_held(
         assert httpx.get(f"{proxy.url}/objects").json()["objects"][0]["key"] == key
         metrics = httpx.get(f"{proxy.url}/metrics").text
         assert 'route="/objects/{key}",status="499"} 5.0' in metrics
+        sent = re.search(r'boxseek_sent_bytes_total\{route="/objects/\{key\}"\} (\S+)', metrics)
+        assert sent, "what was sent before they left is counted"
+        assert 5 * 1000 <= float(sent[1]) < 5 * 30 * MEGABYTE
     assert "Traceback" not in capfd.readouterr().err
 
 
