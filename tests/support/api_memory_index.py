@@ -14,6 +14,7 @@ from embedding_pipeline.domain.entries import (
     Candidate,
     Entry,
     EntryFilter,
+    LabelPreference,
     PictureEntries,
     ScoredEntry,
     image_key_of,
@@ -96,21 +97,36 @@ class MemoryIndex:
         return None
 
     def nearest(
-        self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[Candidate]:
         """See ObjectIndex."""
         self.asked.append(limit)
         return [
-            Candidate(one.entry.object_id, one.entry.label, one.score)
-            for one in self._scored(vector, self._pictures, where)[:limit]
+            Candidate(
+                one.entry.object_id,
+                one.entry.label,
+                one.score,
+                prefer.bonus_of(one.entry.label) if prefer else 0.0,
+            )
+            for one in self._scored(vector, self._pictures, where, prefer)[:limit]
         ]
 
     def score(
-        self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        image_keys: Sequence[str],
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         """See ObjectIndex."""
         self.scored.append(len(image_keys))
-        return self._scored(vector, image_keys, where)
+        return self._scored(vector, image_keys, where, prefer)
 
     def labelled_pictures(
         self, image_keys: Sequence[str], *, where: EntryFilter, floor: Floor | None = None
@@ -138,6 +154,7 @@ class MemoryIndex:
         vector: NDArray[np.float32],
         keys: Sequence[str] | dict[str, PictureEntries],
         where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         found = []
         for key in keys:
@@ -145,7 +162,8 @@ class MemoryIndex:
             for entry, row in zip(one.entries, one.vectors, strict=True) if one else ():
                 if _passes(entry, where):
                     score = float(row @ vector)
-                    found.append(ScoredEntry(entry, score, score))
+                    bonus = prefer.bonus_of(entry.label) if prefer else 0.0
+                    found.append(ScoredEntry(entry, score, score + bonus))
         return sorted(found, key=lambda one: (-one.rank_score, one.entry.object_id))
 
 

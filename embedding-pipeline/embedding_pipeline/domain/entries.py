@@ -99,6 +99,23 @@ class ScoredEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelPreference:
+    """Entries of one class rank higher: the detector's label beside the vector.
+
+    Args:
+        label: the class.
+        bonus: added to the score of its entries for the order; at least 0.
+    """
+
+    label: str
+    bonus: float
+
+    def bonus_of(self, label: str | None) -> float:
+        """What an entry with this label gets."""
+        return self.bonus if label == self.label else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What ranking needs of an entry: its name, its label and how well it matches a query.
 
@@ -106,11 +123,18 @@ class Candidate:
         object_id: names the entry and, by its first part, the picture.
         label: the detector's class name; None for the whole picture.
         score: as in ScoredEntry.
+        bonus: what a label preference adds to the score for the order.
     """
 
     object_id: str
     label: str | None
     score: float
+    bonus: float = 0.0
+
+    @property
+    def rank_score(self) -> float:
+        """What the order is by."""
+        return self.score + self.bonus
 
     @property
     def image_key(self) -> str:

@@ -16,6 +16,7 @@ from embedding_pipeline.domain.entries import (
     Entry,
     EntryFilter,
     ItemFailure,
+    LabelPreference,
     PictureEntries,
     ScoredEntry,
 )
@@ -60,6 +61,11 @@ class IndexVersion:
     previous: bool
     created_at: datetime
     settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def same_version(one: IndexVersion, other: IndexVersion) -> bool:
+    """Whether both are one version; after all were deleted a new one has an old one's name."""
+    return (one.name, one.created_at) == (other.name, other.created_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +129,25 @@ class ObjectIndex(Protocol):
         ...
 
     def nearest(
-        self, vector: NDArray[np.float32], *, limit: int, where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        limit: int,
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[Candidate]:
         """The entries closest to a vector, best first, ties by object id.
 
         Cheap for thousands of entries: no more of them is read than their names and labels.
+        With a preference the best are those of the greatest rank score, over all entries: they
+        are among the closest of all together with the closest of the label, so both are asked
+        for, and an entry is never there for its label alone.
 
         Args:
             vector: ``(dimension,)`` float32, unit length where the description says so.
             limit: at most this many entries; 0 gives the empty list.
             where: entries that may answer.
+            prefer: adds to the rank score of one label's entries, never to their score.
 
         Returns:
             Scores are exact although candidates may come from an approximate index. Fewer
@@ -145,11 +160,17 @@ class ObjectIndex(Protocol):
         ...
 
     def score(
-        self, vector: NDArray[np.float32], *, image_keys: Sequence[str], where: EntryFilter
+        self,
+        vector: NDArray[np.float32],
+        *,
+        image_keys: Sequence[str],
+        where: EntryFilter,
+        prefer: LabelPreference | None = None,
     ) -> list[ScoredEntry]:
         """Every passing entry of these pictures with its exact score, best first.
 
-        Unknown and repeated keys are no error; no keys give the empty list.
+        Best is the greatest rank score, as in nearest. Unknown and repeated keys are no error;
+        no keys give the empty list.
         """
         ...
 
