@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -11,9 +12,13 @@ from embedding_pipeline.search.choice import label_of
 from embedding_pipeline.search.queries import StoredQuery
 from embedding_pipeline.search.results import Hit, QueryView, SearchPage, Timings
 from embedding_pipeline.search.service import Detected
+from minio_proxy.picture.render import fitted
 
 THUMBNAIL_WIDTH = 512
+THUMBNAIL_WIDTHS = (256, 512, 1024, 1600)
+"""From a phone's grid to a large view on a dense screen."""
 CROP_WIDTH = 320
+CROP_WIDTHS = (320, 1024)
 
 
 class Addresses:
@@ -38,13 +43,34 @@ class Addresses:
         """Address of a thumbnail."""
         return self._sign(f"/thumbnails/{THUMBNAIL_WIDTH}/{image_key}", None)
 
+    def thumbnails(self, image_key: str, size_wh: tuple[int, int]) -> list[models.SizedPicture]:
+        """Thumbnails in all widths that differ; each link opens just its own width."""
+        found = {
+            fitted(size_wh, width)[0]: self._sign(f"/thumbnails/{width}/{image_key}", None)
+            for width in reversed(THUMBNAIL_WIDTHS)
+        }
+        return [models.SizedPicture(width=width, url=found[width]) for width in sorted(found)]
+
     def crop(self, image_key: str, box: Box) -> str:
         """Address of a box cut out of an original."""
         return self._sign(f"/crops/{CROP_WIDTH}/{image_key}", box)
 
+    def crops(self, image_key: str, box: Box) -> list[models.SizedPicture]:
+        """A box cut out of an original, in all widths that differ."""
+        box_wh = (math.ceil(box[2]) - math.floor(box[0]), math.ceil(box[3]) - math.floor(box[1]))
+        found = {
+            fitted(box_wh, width)[0]: self._sign(f"/crops/{width}/{image_key}", box)
+            for width in reversed(CROP_WIDTHS)
+        }
+        return [models.SizedPicture(width=width, url=found[width]) for width in sorted(found)]
+
     def query(self, query_id: str) -> str:
         """Address of a query picture; this service has it, not the proxy."""
         return self._sign(f"/v1/queries/{query_id}/image", None).removeprefix(self._public_url)
+
+    def preview(self, query_id: str) -> str:
+        """Address of a query picture in a form that every browser shows."""
+        return self._sign(f"/v1/queries/{query_id}/preview", None).removeprefix(self._public_url)
 
 
 def search_answer(page: SearchPage, addresses: Addresses) -> models.SearchAnswer:
@@ -85,6 +111,7 @@ def query_answer(
         image_key=stored.image_key,
         image_url=addresses.query(stored.query_id),
         expires_at=datetime.fromtimestamp(expires_at, UTC),
+        preview_url=addresses.preview(stored.query_id),
     )
 
 
@@ -102,6 +129,7 @@ def image_answer(picture: PictureEntries, addresses: Addresses) -> models.ImageA
         truncated=first.truncated,
         image_url=addresses.original(first.image_key),
         thumbnail_url=addresses.thumbnail(first.image_key),
+        thumbnails=addresses.thumbnails(first.image_key, first.image_size_wh),
         objects=[
             models.IndexedEntry(
                 object_id=entry.object_id,
@@ -110,6 +138,7 @@ def image_answer(picture: PictureEntries, addresses: Addresses) -> models.ImageA
                 label=entry.label,
                 confidence=entry.confidence,
                 crop_url=addresses.crop(entry.image_key, entry.box_xyxy),
+                crops=addresses.crops(entry.image_key, entry.box_xyxy),
             )
             for entry in picture.entries
         ],
@@ -129,6 +158,7 @@ def list_answer(
                 collections=list(entry.collections),
                 image_url=addresses.original(entry.image_key),
                 thumbnail_url=addresses.thumbnail(entry.image_key),
+                thumbnails=addresses.thumbnails(entry.image_key, entry.image_size_wh),
                 taken_at=entry.taken_at,
                 ingested_at=entry.ingested_at,
             )
@@ -160,6 +190,7 @@ def _hit(hit: Hit, addresses: Addresses) -> models.Hit:
         score=hit.score,
         image_url=addresses.original(hit.image_key),
         thumbnail_url=addresses.thumbnail(hit.image_key),
+        thumbnails=addresses.thumbnails(hit.image_key, hit.size_wh),
         width=hit.size_wh[0],
         height=hit.size_wh[1],
         matches=[

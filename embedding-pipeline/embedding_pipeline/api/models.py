@@ -51,6 +51,13 @@ class Query(Answer):
     searched: Searched
 
 
+class SizedPicture(Answer):
+    """One of several sizes of the same picture, for an `<img srcset>`."""
+
+    width: int = Field(description="Pixels that the picture really has in width.")
+    url: str
+
+
 class Match(Answer):
     """An entry of a hit's picture that passes the filters."""
 
@@ -73,6 +80,7 @@ class Hit(Answer):
     width: int
     height: int
     matches: list[Match]
+    thumbnails: list[SizedPicture] = Field(description="Several widths, narrowest first.")
 
 
 class Timings(Answer):
@@ -121,6 +129,9 @@ class QueryAnswer(Answer):
     image_key: str | None = Field(description="The picture of the index it was asked with.")
     image_url: str = Field(description="Address of the query picture.")
     expires_at: datetime
+    preview_url: str = Field(
+        description="Address of the query picture in a form that every browser shows."
+    )
 
 
 class AddedImage(Answer):
@@ -151,6 +162,7 @@ class ListedImage(Answer):
     thumbnail_url: str
     taken_at: datetime | None
     ingested_at: datetime
+    thumbnails: list[SizedPicture] = Field(description="Several widths, narrowest first.")
 
 
 class ImageListAnswer(Answer):
@@ -169,6 +181,7 @@ class IndexedEntry(Answer):
     label: str | None
     confidence: float | None
     crop_url: str = Field(description="Address of this box cut out of the picture.")
+    crops: list[SizedPicture] = Field(description="The same in several widths, narrowest first.")
 
 
 class ImageAnswer(Answer):
@@ -185,6 +198,7 @@ class ImageAnswer(Answer):
     image_url: str
     thumbnail_url: str
     objects: list[IndexedEntry]
+    thumbnails: list[SizedPicture] = Field(description="Several widths, narrowest first.")
 
 
 class LabelsAnswer(Answer):

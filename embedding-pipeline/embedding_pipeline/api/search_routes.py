@@ -28,9 +28,18 @@ from embedding_pipeline.search.results import (
 )
 from minio_proxy.access import require, require_or_link
 from minio_proxy.api.errors import error_responses
+from minio_proxy.api.pictures import negotiated
 from minio_proxy.picture.formats import HEAD_BYTES, sniff
+from minio_proxy.picture.header import Limits
+from minio_proxy.picture.render import render_thumbnail
 
 DEFAULT_LIMIT = 20
+PREVIEW_WIDTH = 1600
+QUERY_PICTURE = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+"""Headers of a query picture: nobody else's, and inert whatever it holds."""
 IMAGE_PART = {
     "image": {
         "type": "string",
@@ -108,11 +117,38 @@ async def get_query(query_id: str, serving: Served) -> QueryAnswer:
 async def get_query_image(query_id: str, serving: Served) -> Response:
     """Give the query picture as it was sent."""
     data = await serving.lookup(serving.boxseek.search_service.query_picture, query_id)
-    headers = {
-        "Cache-Control": "private, max-age=3600",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-    }
-    return Response(data, media_type=sniff(data[:HEAD_BYTES]), headers=headers)
+    return Response(data, media_type=sniff(data[:HEAD_BYTES]), headers=QUERY_PICTURE)
+
+
+@router.get(
+    "/queries/{query_id}/preview",
+    operation_id="getQueryPreview",
+    dependencies=[Depends(require_or_link)],
+    response_class=Response,
+    responses={
+        200: {
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("image/webp", "image/jpeg")
+            }
+        },
+        **error_responses(401, 403, 404, 413, 415, 422, 429, 502, 503),
+    },
+)
+async def get_query_preview(query_id: str, request: Request, serving: Served) -> Response:
+    """Give the query picture upright and small, as WebP or JPEG, whatever it was sent as.
+
+    Browsers cannot show HEIC and TIFF; boxes of the query lie on this at its scale.
+    """
+    media_type = negotiated(request.headers.get("accept", ""))
+    data = await serving.lookup(serving.boxseek.search_service.query_picture, query_id)
+    settings = serving.boxseek.settings
+    limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
+    async with serving.boxseek.services.decodes.slot():
+        preview = await serving.lookup(
+            render_thumbnail, data, PREVIEW_WIDTH, media_type, settings.jpeg_quality, limits
+        )
+    return Response(preview, media_type=media_type, headers={**QUERY_PICTURE, "Vary": "Accept"})
 
 
 @router.delete(

@@ -62,8 +62,10 @@ def test_addresses_of_answers_are_signed(
     answer = client.post("/v1/search", files={"image": ("a", png(1))}, headers=keys["read"]).json()
     hit = answer["hits"][0]
     query = client.get(f"/v1/queries/{answer['query_id']}", headers=keys["read"]).json()
+    shown = client.get(f"/v1/images/{hit['image_key']}", headers=keys["read"]).json()
     for url in (
         hit["image_url"], hit["thumbnail_url"], hit["matches"][0]["crop_url"], query["image_url"],
+        query["preview_url"], hit["thumbnails"][0]["url"], shown["objects"][1]["crops"][0]["url"],
     ):  # fmt: skip
         assert client.get(url).status_code == 200, url
         refused(client.get(url.partition("?")[0] + "?box=0,0,9,9"), 401, "not_authenticated")

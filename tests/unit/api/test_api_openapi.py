@@ -42,6 +42,7 @@ def test_operation_ids_are_stable(
         "GET /v1/queries/{query_id}": "getQuery",
         "DELETE /v1/queries/{query_id}": "deleteQuery",
         "GET /v1/queries/{query_id}/image": "getQueryImage",
+        "GET /v1/queries/{query_id}/preview": "getQueryPreview",
         "GET /v1/status": "getStatus",
         "GET /v1/session": "session_v1_session_get",
         "POST /v1/login": "login_v1_login_post",
