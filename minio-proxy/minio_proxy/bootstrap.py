@@ -12,6 +12,10 @@ from minio_proxy.picture.header import Limits
 from minio_proxy.ports import BucketSource, ObjectStore
 from minio_proxy.settings import ProxySettings
 from minio_proxy.stores.folder import FolderStore
+from minio_proxy.stores.folder_places import FolderPlaces
+from minio_proxy.stores.places import LeftPlaces
+from minio_proxy.stores.roots import RootFile
+from minio_proxy.stores.s3_places import S3Places, VersionedBucket
 from minio_proxy.thumbnails import ThumbnailService
 
 THUMBNAIL_THREADS = 24  # cached ones are read beside those that wait for a decode
@@ -62,6 +66,11 @@ def build_source(settings: ProxySettings, bucket: str) -> BucketSource:
     return S3Source(settings, bucket)
 
 
+def root_file(settings: ProxySettings) -> RootFile:
+    """Name the file of the sources that originals may be left in."""
+    return RootFile(settings.data_dir / "in-place.json")
+
+
 @contextmanager
 def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
     """Build everything the proxy needs, and close it at the end."""
@@ -69,7 +78,15 @@ def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
     keys.rotate_if_old()
     store = build_store(settings)
     limits = Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-    originals = Originals(store, limits)
+
+    def open_bucket(name: str) -> VersionedBucket:
+        from minio_proxy.stores.s3_source import S3Source  # noqa: PLC0415 - as above
+
+        return S3Source(settings, name)
+
+    buckets = S3Places(open_bucket)
+    places = LeftPlaces(root_file(settings), FolderPlaces(), buckets)
+    originals = Originals(store, limits, places=places)
     try:
         yield ProxyServices(
             settings=settings,
@@ -81,4 +98,5 @@ def build_services(settings: ProxySettings) -> Iterator[ProxyServices]:
             decodes=DecodeLimiter(THUMBNAIL_THREADS),
         )
     finally:
+        buckets.close()
         store.close()

@@ -13,6 +13,9 @@ ProxyError
 │   ├── InvalidKey            a key that could escape the store or is malformed
 │   ├── StoreFull             no space left
 │   ├── StoreUnavailable      not reachable, timed out, refused; may be tried again
+│   │   └── SourceAway        an original left in its source, which does not answer
+│   ├── SourceGone            an original left in its source is no longer there
+│   ├── SourceChanged         an original left in its source is another file now
 │   ├── StoreDenied           credentials or permissions are wrong
 │   ├── StoreCorrupt          what was read is not what was written (checksum)
 │   └── StoreFormatMismatch   written by another format version of Boxseek
@@ -114,6 +117,24 @@ class StoreUnavailable(StoreError):
     """The store does not answer; the same call may work later."""
 
     code = "store_unavailable"
+
+
+class SourceAway(StoreUnavailable):
+    """The source that an original was left in is not mounted or does not answer."""
+
+    code = "source_away"
+
+
+class SourceGone(StoreError):
+    """An original was left in its source and is no longer there."""
+
+    code = "source_gone"
+
+
+class SourceChanged(StoreError):
+    """An original was left in its source, and other bytes are there now."""
+
+    code = "source_changed"
 
 
 class StoreDenied(StoreError):

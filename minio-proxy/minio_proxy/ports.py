@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from minio_proxy.records import Place
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
@@ -146,6 +148,34 @@ class OpenObject:
     etag: str
     size_bytes: int
     chunks: Chunks
+
+
+class Places(Protocol):
+    """Originals that were left in the folder or bucket that they come from.
+
+    Nothing is ever written there. Only what lies below a root that an ingest run of the
+    operator recorded is read, and no link leads out of it. Bytes are given only while they are
+    those of the image key: by size, time or ETag as recorded, else by their SHA-256. All verbs
+    may be called from many threads at once and raise SourceGone, SourceChanged, or SourceAway
+    (not mounted, no answer, not a recorded root).
+    """
+
+    def in_use(self) -> bool:
+        """Whether any root is recorded; asks nothing but this machine."""
+        ...
+
+    def stat(self, place: Place, image_key: str) -> ObjectStat:
+        """Describe an original; its key is the path in the source."""
+        ...
+
+    def open(
+        self, place: Place, image_key: str, *, offset: int = 0, length: int | None = None
+    ) -> Chunks:
+        """Stream an original or a part of it, as ObjectStore.open does.
+
+        A file that changes meanwhile raises SourceChanged while iterating.
+        """
+        ...
 
 
 class BucketSource(Protocol):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -20,6 +20,25 @@ JsonValue: TypeAlias = (
 )
 
 RECORD_FORMAT = 1
+PLACED_FORMAT = 2
+"""Of parts that point to an original outside the store; older versions must not skip that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an original lies that was left in its source.
+
+    Args:
+        root: the source: an absolute folder, or ``s3://bucket/prefix``.
+        path: inside the folder, or the whole key; bytes that are not UTF-8 as surrogates.
+        size_bytes: length of the original.
+        stamp: changes whenever the file may have (size and times, or size and ETag).
+    """
+
+    root: str
+    path: str
+    size_bytes: int
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +52,8 @@ class RecordPart:
         metadata: the user's own fields; None when none were given (keeps earlier ones).
         taken_at: time of exposure from EXIF, UTC where EXIF knows, else naive read as UTC.
         added_at: when this part was written, UTC; a naive time is read as UTC.
+        place: where the original was left; None when it is in the store. No part of the
+            fact's name: a file that was touched replaces its part.
     """
 
     source: str
@@ -41,6 +62,7 @@ class RecordPart:
     metadata: Mapping[str, JsonValue] | None
     taken_at: datetime | None
     added_at: datetime
+    place: Place | None = None
 
     def __post_init__(self) -> None:
         """Make times comparable: all of them are timezone-aware."""
@@ -57,8 +79,8 @@ class RecordPart:
 
     def to_json(self) -> bytes:
         """Serialize for the store."""
-        body = {
-            "format": RECORD_FORMAT,
+        body: dict[str, JsonValue] = {
+            "format": PLACED_FORMAT if self.place else RECORD_FORMAT,
             "source": self.source,
             "path": self.path,
             "collection": self.collection,
@@ -66,6 +88,8 @@ class RecordPart:
             "taken_at": self.taken_at.isoformat() if self.taken_at else None,
             "added_at": self.added_at.isoformat(),
         }
+        if self.place is not None:
+            body["place"] = asdict(self.place)
         return json.dumps(body, sort_keys=True).encode()
 
 
@@ -80,6 +104,7 @@ class PictureRecord:
         metadata: the newest metadata that was given, or empty.
         taken_at: the earliest known time of exposure.
         first_added_at: when the picture first came in; None when it has no part.
+        places: where it was left outside the store, the newest first.
     """
 
     image_key: str
@@ -88,6 +113,7 @@ class PictureRecord:
     metadata: Mapping[str, JsonValue] | None = None
     taken_at: datetime | None = None
     first_added_at: datetime | None = None
+    places: tuple[Place, ...] = ()
 
     @classmethod
     def merge(cls, image_key: str, parts: Iterable[RecordPart]) -> PictureRecord:
@@ -102,6 +128,7 @@ class PictureRecord:
             metadata=dict(given[-1]) if given else None,
             taken_at=min(taken) if taken else None,
             first_added_at=ordered[0].added_at if ordered else None,
+            places=tuple(dict.fromkeys(p.place for p in reversed(ordered) if p.place)),
         )
 
 
@@ -129,7 +156,7 @@ def part_from_json(body: bytes) -> RecordPart:
     fields = json.loads(body)
     if not isinstance(fields, dict):
         raise ValueError("a record part is a JSON object")  # noqa: TRY004 - it is the content's fault
-    if fields.get("format") != RECORD_FORMAT:
+    if fields.get("format") not in {RECORD_FORMAT, PLACED_FORMAT}:
         raise RecordFormatError(RECORD_FORMAT, fields.get("format"))
     try:
         return RecordPart(
@@ -139,6 +166,7 @@ def part_from_json(body: bytes) -> RecordPart:
             metadata=fields["metadata"],
             taken_at=datetime.fromisoformat(fields["taken_at"]) if fields["taken_at"] else None,
             added_at=datetime.fromisoformat(fields["added_at"]),
+            place=Place(**fields["place"]) if fields.get("place") else None,
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"a record part lacks or misuses {error}") from error

@@ -51,6 +51,8 @@ PROXY_ERRORS: ErrorTable = {
     errors.ObjectNotFound: 404,
     errors.InvalidKey: 404,
     errors.StoreFull: 507,
+    errors.SourceGone: 410,
+    errors.SourceChanged: 409,
     errors.StoreUnavailable: 503,
     errors.StoreDenied: 503,
     errors.StoreCorrupt: 502,
@@ -69,6 +71,7 @@ PROXY_ERRORS: ErrorTable = {
 _OWN_WORDS: Mapping[type[Exception], str] = {
     # What a store says may carry paths, hosts or vendor text; it belongs into the log.
     errors.StoreFull: "The store has no space left; nothing was stored.",
+    errors.SourceAway: "The source that this original was left in cannot be read; is it mounted?",
     errors.StoreUnavailable: "The store does not answer; try again.",
     errors.StoreDenied: "The store refuses its credentials; the log says more.",
     errors.StoreCorrupt: "The stored object is damaged; the log says more.",

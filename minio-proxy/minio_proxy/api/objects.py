@@ -12,7 +12,12 @@ from minio_proxy.access import require, require_or_link
 from minio_proxy.api.errors import error_responses
 from minio_proxy.api.models import ObjectMetadata, ObjectPage, ObjectSummary, Source, Stored
 from minio_proxy.api.offload import Offload
-from minio_proxy.api.originals import find_original, known_original, original_response
+from minio_proxy.api.originals import (
+    find_original,
+    known_original,
+    left_in_place,
+    original_response,
+)
 from minio_proxy.api.state import Serving
 from minio_proxy.api.uploads import Upload, received
 from minio_proxy.errors import ObjectNotFound
@@ -52,7 +57,7 @@ LOOK_RESPONSES: dict[int | str, dict[str, Any]] = {
     206: {"content": {"image/*": PICTURE_BODY}, "description": "The range asked for."},
     304: {"description": "The client has it already."},
     307: {"description": "It is at the store's own address (BOXSEEK_OFFLOAD=redirect)."},
-    **error_responses(401, 403, 404, 412, 416, 422, 429, 502, 503),
+    **error_responses(401, 403, 404, 409, 410, 412, 416, 422, 429, 502, 503),
 }
 
 
@@ -75,7 +80,8 @@ def _add_looking(router: APIRouter, serving: Serving) -> None:
         download: Annotated[bool, Query(description="Offer to save it under its name.")] = False,
     ) -> Response:
         """Give an original: streamed, with ranges, cacheable for ever."""
-        if offload.redirects and request.method == "GET":
+        redirects = offload.redirects and request.method == "GET"
+        if redirects and not await left_in_place(serving, key):
             return offload.redirect(key)
         streams = request.method == "GET" and not offload.accelerates and not download
         original = known_original(serving, key, request.headers) if streams else None
@@ -122,7 +128,7 @@ def _add_listing(router: APIRouter, serving: Serving) -> None:
     @router.get(
         "/{key}/metadata",
         dependencies=[Depends(require("read"))],
-        responses=error_responses(401, 403, 404, 422, 429, 502, 503),
+        responses=error_responses(401, 403, 404, 409, 410, 422, 429, 502, 503),
     )
     async def object_metadata(key: ImageKey) -> ObjectMetadata:
         """Tell what is known of an original beside its bytes."""
@@ -184,6 +190,7 @@ def _add(serving: Serving, upload: Upload) -> Added:
         added_at=datetime.now(UTC),
     )
     added = serving.services.originals.add(upload.file, part)
+    serving.services.originals.unsettled.note(added.image_key)
     serving.types.remember(added.image_key, added.media_type)
     return added
 
@@ -193,6 +200,7 @@ def _delete(serving: Serving, key: str) -> None:
     deleted = serving.services.originals.delete(key)
     serving.stats.forget(key)
     serving.services.thumbnails.delete(key)
+    serving.services.originals.unsettled.note(key)
     if not deleted:
         raise ObjectNotFound("There is no such picture.", key=key)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
+from anyio.to_thread import run_sync
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
 
@@ -15,6 +16,7 @@ from minio_proxy.api.conditional import Validators
 from minio_proxy.api.offload import Offload
 from minio_proxy.api.state import Serving
 from minio_proxy.api.streaming import ObjectResponse
+from minio_proxy.originals.addresses import original_address
 from minio_proxy.picture.formats import HEAD_BYTES, MEDIA_TYPES, sniff
 from minio_proxy.ports import ObjectStat
 
@@ -47,6 +49,11 @@ class Original:
     media_type: str
     name: str | None = None
 
+    @property
+    def is_stored(self) -> bool:
+        """Whether the store has it; else it was left in its source."""
+        return self.stat.key == original_address(self.key)
+
 
 def find_original(serving: Serving, key: str, *, named: bool = False) -> Original:
     """Look an original up; reads its first bytes unless its type is known already.
@@ -66,6 +73,14 @@ def find_original(serving: Serving, key: str, *, named: bool = False) -> Origina
     if named:
         name = next((path for _, path in originals.record(key).sources if path), key)
     return Original(key, stat, media_type, name)
+
+
+async def left_in_place(serving: Serving, key: str) -> bool:
+    """Tell whether only the source has an original, so that the store cannot give it."""
+    originals = serving.services.originals
+    if not originals.leaves_in_place:
+        return False
+    return await run_sync(lambda: originals.is_left_in_place(key), limiter=serving.threads.lookups)
 
 
 def known_original(serving: Serving, key: str, headers: Mapping[str, str]) -> Original | None:
@@ -97,7 +112,7 @@ def original_response(
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = original.media_type
     headers["Content-Disposition"] = disposition(original.key, original.media_type, original.name)
-    if offload.accelerates:
+    if offload.accelerates and original.is_stored:
         return offload.accelerate(original.key, headers)
     return _streamed(serving, request, original, validators, headers)
 

@@ -30,7 +30,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "WebP where Accept names it, else JPEG.",
     },
     304: {"description": "The client has it already."},
-    **error_responses(401, 403, 404, 412, 413, 415, 422, 429, 502, 503),
+    **error_responses(401, 403, 404, 409, 410, 412, 413, 415, 422, 429, 502, 503),
 }
 
 

@@ -9,6 +9,8 @@ from minio_proxy.errors import InvalidKey
 
 ORIGINALS: Final = "originals/"
 RECORDS: Final = "records/"
+IN_PLACE: Final = "in-place/"
+UNSETTLED: Final = "unsettled/"
 
 _IMAGE_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _PART_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -47,12 +49,34 @@ def part_address(image_key: str, part_id: str) -> str:
     return f"{parts_prefix(image_key)}{part_id}.json"
 
 
+def in_place_address(image_key: str) -> str:
+    """Store key of the mark of an original that was left in its source."""
+    return f"{IN_PLACE}{validate_image_key(image_key)[:2]}/{image_key}"
+
+
 def image_key_of(address: str) -> str | None:
-    """Image key of an original's store key; None for what is no original."""
+    """Image key of the store key of an original or of such a mark; None for all else."""
     image_key = address.rpartition("/")[2]
-    if not is_image_key(image_key) or address != original_address(image_key):
+    if not is_image_key(image_key):
         return None
-    return image_key
+    known = {original_address(image_key), in_place_address(image_key)}
+    return image_key if address in known else None
+
+
+def unsettled_address(image_key: str, name: str) -> str:
+    """Store key of a note that a picture changed behind the index's back.
+
+    Args:
+        image_key: the picture's.
+        name: hex digits, another for every note.
+    """
+    return f"{UNSETTLED}{validate_image_key(image_key)}.{name}"
+
+
+def unsettled_key_of(address: str) -> str | None:
+    """Image key that a note is about; None for what is no note."""
+    image_key = address.removeprefix(UNSETTLED).partition(".")[0]
+    return image_key if is_image_key(image_key) else None
 
 
 def is_part_address(address: str) -> bool:

@@ -10,13 +10,15 @@ from datetime import datetime
 from functools import partial
 from typing import BinaryIO, Final, Protocol
 
-from minio_proxy.errors import ObjectNotFound, StoreCorrupt, UndecodablePicture
-from minio_proxy.originals.addresses import ORIGINALS, image_key_of, original_address
+from minio_proxy.errors import ObjectNotFound, SourceChanged, StoreCorrupt, UndecodablePicture
+from minio_proxy.originals.addresses import IN_PLACE, ORIGINALS, image_key_of, original_address
+from minio_proxy.originals.in_place import InPlace
 from minio_proxy.originals.intake import Received, received
 from minio_proxy.originals.key_locks import KeyLocks
 from minio_proxy.originals.parts import Parts
+from minio_proxy.originals.unsettled import Unsettled
 from minio_proxy.picture.header import Limits, inspect
-from minio_proxy.ports import Chunks, ObjectStat, ObjectStore
+from minio_proxy.ports import Chunks, ObjectStat, ObjectStore, Places
 from minio_proxy.records import PictureRecord, RecordPart
 
 _HEAD_BYTES: Final = 1024 * 1024
@@ -56,11 +58,15 @@ class Added:
 class Originals:
     """Originals at ``originals/<k2>/<key>`` and their records. May be used from many threads.
 
+    An original may also have been left in its source; one that is in the store as well is
+    read from the store.
+
     Args:
         store: where they lie.
         limits: how large a picture may be.
         check: looks at a picture's first bytes or all of them, and raises a PictureError
             if it is none; the product's own is minio_proxy.picture.header.inspect.
+        places: reads originals that were left in their source; None where none can be.
     """
 
     def __init__(
@@ -68,12 +74,20 @@ class Originals:
         store: ObjectStore,
         limits: Limits,
         check: Callable[[bytes], Checked] | None = None,
+        places: Places | None = None,
     ) -> None:
         self._store = store
         self._limits = limits
         self._check = check or partial(inspect, limits=limits)
         self._parts = Parts(store)
+        self._in_place = InPlace(store, self._parts, places)
+        self._unsettled = Unsettled(store)
         self._locks = KeyLocks()
+
+    @property
+    def unsettled(self) -> Unsettled:
+        """Notes of what changed behind the index's back."""
+        return self._unsettled
 
     def add(
         self, stream: BinaryIO | bytes, part: RecordPart, *, max_bytes: int | None = None
@@ -106,15 +120,51 @@ class Originals:
                 duplicate = self._store_picture(picture, part)
         return Added(picture.image_key, duplicate, picture.size_bytes, checked.media_type)
 
+    def add_in_place(self, data: bytes, part: RecordPart) -> Added:
+        """Note where a picture lies, which stays there; durable when this returns.
+
+        Args:
+            data: the picture's bytes; they are not kept.
+            part: what is known of it, its place included.
+
+        Raises:
+            PictureError: no picture, or too large; nothing was stored.
+            StoreError: not noted, or not with certainty; adding again is harmless.
+        """
+        checked = self._check(data)
+        if part.taken_at is None:
+            part = replace(part, taken_at=checked.taken_at)
+        image_key = hashlib.sha256(data).hexdigest()
+        with self._locks.hold(image_key):
+            duplicate = self.exists(image_key)
+            self._add_part(image_key, part)
+            if not self._in_place.is_marked(image_key):
+                self._in_place.mark(image_key)
+                # Another process may have deleted the picture between the two.
+                self._add_part(image_key, part)
+        return Added(image_key, duplicate, len(data), checked.media_type)
+
+    @property
+    def leaves_in_place(self) -> bool:
+        """Whether any picture may have been left in its source; asks the store nothing."""
+        return self._in_place.in_use()
+
+    def is_left_in_place(self, image_key: str) -> bool:
+        """Whether an original is in its source only."""
+        return self._in_place.is_marked(image_key) and not self._is_in_store(image_key)
+
     def read(self, image_key: str) -> bytes:
         """Read a whole original and check it.
 
         Raises:
             ObjectNotFound: no such original.
             StoreCorrupt: the bytes are no longer those of the key.
+            SourceGone, SourceChanged, SourceAway: it was left in its source, see Places.
         """
         data = b"".join(self.open(image_key))
         actual = hashlib.sha256(data).hexdigest()
+        if actual != image_key and not self._is_in_store(image_key):
+            raise SourceChanged("The original changed while it was read.", key=image_key)
         if actual != image_key:
             raise StoreCorrupt(
                 f"The original {image_key} is damaged: its SHA-256 is now {actual}; "
@@ -126,20 +176,28 @@ class Originals:
         return data
 
     def open(self, image_key: str, offset: int = 0, length: int | None = None) -> Chunks:
-        """Stream an original or a part of it, unchecked (see the port's open)."""
-        return self._store.open(original_address(image_key), offset=offset, length=length)
+        """Stream an original or a part of it (see the port's open).
+
+        Unchecked in the store; in its source (see Places.open) while it is the same file.
+        """
+        try:
+            return self._store.open(original_address(image_key), offset=offset, length=length)
+        except ObjectNotFound:
+            return self._in_place.open(image_key, offset, length)
 
     def stat(self, image_key: str) -> ObjectStat:
-        """Describe an original; its key is the store's. ObjectNotFound when there is none."""
-        return self._store.stat(original_address(image_key))
+        """Describe an original; its key is the store's. ObjectNotFound when there is none.
+
+        One that was left in its source is looked at there, and its key is the path there.
+        """
+        try:
+            return self._store.stat(original_address(image_key))
+        except ObjectNotFound:
+            return self._in_place.stat(image_key)
 
     def exists(self, image_key: str) -> bool:
-        """Whether there is such an original."""
-        try:
-            self.stat(image_key)
-        except ObjectNotFound:
-            return False
-        return True
+        """Whether there is such an original; one in a source that is away counts."""
+        return self._is_in_store(image_key) or self._in_place.is_marked(image_key)
 
     def record(self, image_key: str) -> PictureRecord:
         """Merge what is known of a picture; a picture without parts has an empty record."""
@@ -152,7 +210,8 @@ class Originals:
             ObjectNotFound: no such original.
         """
         with self._locks.hold(image_key):
-            self.stat(image_key)
+            if not self.exists(image_key):
+                raise ObjectNotFound(f"There is no original {image_key}.", key=image_key)
             self._add_part(image_key, part)
 
     def remove_source(self, image_key: str, source: str, path: str | None = None) -> PictureRecord:
@@ -166,32 +225,49 @@ class Originals:
             gone = [p for p in parts if p.source == source and path in {None, p.path}]
             for part in gone:
                 self._parts.remove(image_key, part)
+            if any(p.place for p in gone) and not any(p.place for p in parts if p not in gone):
+                self._in_place.unmark(image_key)
         return PictureRecord.merge(image_key, (p for p in parts if p not in gone))
 
     def keys(self, after: str = "", limit: int = 1000) -> list[str]:
         """One page of image keys greater than ``after``, in order; empty at the end."""
+        found = {
+            key for prefix in (ORIGINALS, IN_PLACE) for key in self._keys(prefix, after, limit)
+        }
+        return sorted(found)[: max(0, limit)]
+
+    def delete(self, image_key: str) -> bool:
+        """Remove a picture's record and original; True if there was any of them.
+
+        Nothing outside the store is touched: what was left in its source stays there. A picture
+        that is added at the same time by another process may stay, whole.
+        """
+        with self._locks.hold(image_key):
+            had_record = self._parts.remove_all(image_key)
+            had_original = self._in_place.unmark(image_key)
+            had_original |= self._store.delete(original_address(image_key))
+            if had_original and not self.exists(image_key):
+                # Another process may have added a part between the two.
+                self._parts.remove_all(image_key)
+        return had_record or had_original
+
+    def _keys(self, prefix: str, after: str, limit: int) -> list[str]:
         keys: list[str] = []
-        last = f"{ORIGINALS}{after[:2]}/{after}" if after else ""
+        last = f"{prefix}{after[:2]}/{after}" if after else ""
         while len(keys) < limit:
-            page = self._store.list(ORIGINALS, after=last, limit=limit - len(keys))
+            page = self._store.list(prefix, after=last, limit=limit - len(keys))
             if not page:
                 break
             keys += [key for found in page if (key := image_key_of(found.key))]
             last = page[-1].key
         return keys
 
-    def delete(self, image_key: str) -> bool:
-        """Remove a picture's record and original; True if there was any of them.
-
-        A picture that is added at the same time by another process may stay, whole.
-        """
-        with self._locks.hold(image_key):
-            had_record = self._parts.remove_all(image_key)
-            had_original = self._store.delete(original_address(image_key))
-            if had_original and not self.exists(image_key):
-                # Another process may have added a part between the two.
-                self._parts.remove_all(image_key)
-        return had_record or had_original
+    def _is_in_store(self, image_key: str) -> bool:
+        try:
+            self._store.stat(original_address(image_key))
+        except ObjectNotFound:
+            return False
+        return True
 
     def _checked(self, picture: Received) -> Checked:
         """Check a picture; most formats need only their head, so memory stays small."""
@@ -219,9 +295,10 @@ class Originals:
 
     def _is_stored(self, picture: Received) -> bool:
         try:
-            return self.stat(picture.image_key).size_bytes == picture.size_bytes
+            found = self._store.stat(original_address(picture.image_key))
         except ObjectNotFound:
             return False
+        return found.size_bytes == picture.size_bytes
 
     def _put_original(self, picture: Received) -> None:
         address = original_address(picture.image_key)
@@ -234,7 +311,9 @@ class Originals:
         replaced since is written anew, because the newest that was given counts.
         """
         parts = self._parts.read(image_key)
-        known = any(p.part_id == part.part_id for p in parts)
+        known = next((p for p in parts if p.part_id == part.part_id), None)
         merged = PictureRecord.merge(image_key, parts)
-        if not known or (part.metadata is not None and merged.metadata != part.metadata):
+        if known is None or (part.metadata is not None and merged.metadata != part.metadata):
             self._parts.put(image_key, part)
+        elif part.place not in {None, known.place}:
+            self._parts.put(image_key, replace(part, added_at=known.added_at))

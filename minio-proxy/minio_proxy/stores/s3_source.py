@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Final, cast
 
 from minio.error import S3Error
 
 from minio_proxy.errors import InvalidKey, ObjectNotFound, SettingsError
 from minio_proxy.ports import ObjectStat, OpenObject
 from minio_proxy.settings import ProxySettings
+from minio_proxy.stores.ranges import check_range, range_length
 from minio_proxy.stores.s3_chunks import Answer, AnswerChunks
 from minio_proxy.stores.s3_client import build_client, build_pool, check_bucket, to_stat
 from minio_proxy.stores.s3_errors import NO_SUCH_BUCKET, VENDOR_ERRORS, from_vendor, s3_errors
+
+OTHER_VERSION: Final = "PreconditionFailed"
 
 
 class S3Source:
@@ -62,6 +65,41 @@ class S3Source:
         size_bytes = int(answer.headers["content-length"])
         etag = answer.headers.get("etag", "").strip('"')
         chunks = AnswerChunks(cast("Answer", answer), key, size_bytes)
+        return OpenObject(etag, size_bytes, chunks)
+
+    def stat(self, key: str) -> ObjectStat:
+        """Describe an object; a missing one or its bucket raises ObjectNotFound."""
+        with s3_errors(key):
+            return to_stat(key, self._client.stat_object(self._bucket, key))
+
+    def open_version(
+        self, key: str, etag: str, *, offset: int = 0, length: int | None = None
+    ) -> OpenObject | None:
+        """Open a part of an object; None when it has another ETag now.
+
+        The size is that of the part. Raises as ``open`` does, and RangeNotSatisfiable.
+        """
+        check_range(key, offset, length)
+        if length == 0:
+            range_length(key, self.stat(key).size_bytes, offset, length)
+            return OpenObject(etag, 0, AnswerChunks(None, key, 0))
+        try:
+            answer = self._client.get_object(
+                self._bucket,
+                key,
+                offset=offset,
+                length=length or 0,
+                request_headers={"If-Match": f'"{etag}"'},
+            )
+        except VENDOR_ERRORS as error:
+            if isinstance(error, S3Error) and error.code == OTHER_VERSION:
+                return None
+            raise from_vendor(error, key) from error
+        size_bytes = int(answer.headers["content-length"])
+        chunks = AnswerChunks(cast("Answer", answer), key, size_bytes)
+        if answer.headers.get("etag", "").strip('"') != etag:
+            chunks.close()  # a server that does not know If-Match
+            return None
         return OpenObject(etag, size_bytes, chunks)
 
     def close(self) -> None:

@@ -174,7 +174,7 @@ def test_a_part_added_during_a_delete_goes_too(originals: Originals, store: Watc
         (b"[]", StoreCorrupt),
         (b"\xff\xfe", StoreCorrupt),
         (json.dumps({"format": 1}).encode(), StoreCorrupt),
-        (json.dumps({"format": 2}).encode(), StoreFormatMismatch),
+        (json.dumps({"format": 3}).encode(), StoreFormatMismatch),
         (part().to_json().replace(b"2026-01-01", b"someday"), StoreCorrupt),
     ],
 )

@@ -217,14 +217,20 @@ def test_objects_are_listed_in_pages(client: TestClient) -> None:
     assert found == sorted(keys)
 
 
+def left_of(key: str, services: ProxyServices) -> list[str]:
+    """What the store has of a picture beside the notes that wait for the index."""
+    found = [stat.key for stat in services.store.list("") if key in stat.key]
+    return [name for name in found if not name.startswith("unsettled/")]
+
+
 def test_delete_takes_the_thumbnails_along(
     client: TestClient, services: ProxyServices, stored: str
 ) -> None:
-    """Nothing of the picture is left in the store; a second delete is 404."""
+    """Nothing of the picture is left but a note for the index; a second delete is 404."""
     client.get(f"/thumbnails/64/{stored}")
     client.get(f"/crops/64/{stored}?box=1,2,50,40")
     assert client.delete(f"/objects/{stored}").status_code == 204
-    assert [stat.key for stat in services.store.list("") if stored in stat.key] == []
+    assert left_of(stored, services) == []
     assert client.delete(f"/objects/{stored}").status_code == 404
     assert client.get(f"/thumbnails/64/{stored}").status_code == 404
 
@@ -238,7 +244,7 @@ def test_thumbnails_of_what_is_gone_are_not_given(
     services.originals.delete(stored)
     assert [client.get(address).status_code for address in addresses] == [404, 404]
     assert client.delete(f"/objects/{stored}").status_code == 404
-    assert [stat.key for stat in services.store.list("") if stored in stat.key] == []
+    assert left_of(stored, services) == []
 
 
 def test_an_original_that_changed_its_length_is_looked_up_anew(
