@@ -37,6 +37,9 @@ class DetectorDescription:
         class_agnostic_iou: boxes of any classes that overlap more are one object; 0 switches
             it off.
         min_side: boxes with a shorter side, in pixels of the picture, are not kept.
+        decode_long_side: a JPEG is decoded at 1/2, 1/4 or 1/8 as long as its longer side keeps
+            this many pixels, for detection and crops alike; 0: always in full. Boxes are in
+            pixels of the full picture either way.
     """
 
     name: str
@@ -54,6 +57,7 @@ class DetectorDescription:
     join_iou: float = 0.0
     class_agnostic_iou: float = 0.0
     min_side: float = 0.0
+    decode_long_side: int = 0
 
 
 @dataclass(frozen=True, slots=True)

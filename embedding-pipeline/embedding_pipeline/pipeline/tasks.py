@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, Detection, ItemFailure, Kind
 from minio_proxy.picture.decode import Picture
 
@@ -81,6 +82,7 @@ class PictureResult:
         failure: where and why it failed, or None; with it there are neither regions nor
             vectors.
         error: the exception behind the failure.
+        models: what made it, as an index made with the same models says; None: not told.
     """
 
     key: str
@@ -93,6 +95,7 @@ class PictureResult:
     timings_ms: dict[str, float] = field(default_factory=dict)
     failure: ItemFailure | None = None
     error: Exception | None = None
+    models: ModelDescription | None = None
 
     def checked(self) -> PictureResult:
         """This result; one that failed raises its error instead."""

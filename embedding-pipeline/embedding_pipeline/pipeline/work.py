@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.entries import Detection, ItemFailure, object_id
 from embedding_pipeline.errors import BoxseekError, ModelError
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask, Region
+from embedding_pipeline.pipeline.turns import OwnTurn, Turn
 from minio_proxy.errors import ProxyError
 from minio_proxy.picture.decode import Picture
 
@@ -21,10 +22,12 @@ class Work:
     Args:
         task: what was asked.
         dimension: length of the vectors to come.
+        turn: at the models; pictures of one batch have the same.
     """
 
     task: PictureTask
     dimension: int
+    turn: Turn = field(default_factory=OwnTurn)
     picture: Picture | None = None
     detections: tuple[Detection, ...] = ()
     truncated: bool = False
@@ -36,10 +39,25 @@ class Work:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The decoded picture, ``(H, W, 3)`` uint8 RGB."""
+        """The decoded picture, ``(H, W, 3)`` uint8 RGB; may be smaller than ``size_wh``."""
+        return self._decoded.rgb
+
+    @property
+    def size_wh(self) -> tuple[int, int]:
+        """Size of the picture itself, in whose pixels all boxes are."""
+        return self._decoded.size_wh
+
+    @property
+    def shrunk_xy(self) -> tuple[float, float]:
+        """Width and height of the decoded pixels as shares of the picture's."""
+        (height, width), size_wh = self.pixels.shape[:2], self.size_wh
+        return (width / size_wh[0], height / size_wh[1])
+
+    @property
+    def _decoded(self) -> Picture:
         if self.picture is None:
             raise ModelError("this picture is not decoded", key=self.task.key)
-        return self.picture.rgb
+        return self.picture
 
     def fail(self, stage: str, error: Exception, *, key: str | None = None) -> None:
         """Record where and why this picture failed; errors of libraries become ModelError."""

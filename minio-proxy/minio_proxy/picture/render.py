@@ -16,12 +16,12 @@ import numpy as np
 from PIL import Image
 
 from minio_proxy.errors import InvalidBox
-from minio_proxy.picture.decode import decode_upright, opencv_pixels
+from minio_proxy.picture.decode import decode_upright, shrink_factor
 from minio_proxy.picture.header import Header, Limits, read_layout
 from minio_proxy.picture.layout import Layout
-from minio_proxy.picture.orientation import Rgb, upright
+from minio_proxy.picture.orientation import Rgb
 from minio_proxy.picture.pillow_open import mapped_errors
-from minio_proxy.picture.pillow_pixels import pillow_pixels, to_srgb
+from minio_proxy.picture.pillow_pixels import to_srgb
 
 RenderedType: TypeAlias = Literal["image/webp", "image/jpeg"]
 BoxXyxy: TypeAlias = tuple[float, float, float, float]
@@ -29,12 +29,6 @@ BoxXyxy: TypeAlias = tuple[float, float, float, float]
 # A thumbnail is at most this many times as high as it may be wide: panoramas on end would
 # otherwise stay as high as they are, and WebP ends at 16383 pixels.
 HIGHEST_RATIO = 4
-_REDUCED = {
-    2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
-    4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
-    8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
-}
-_RGB_AS_STORED = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 
 
 def render_thumbnail(
@@ -134,14 +128,7 @@ def _reduced(
 ) -> Rgb:
     """Decode upright, as small as shrinking ``from_wh`` to ``to_wh`` allows."""
     shrink = min(from_wh[0] / to_wh[0], from_wh[1] / to_wh[1])
-    factor = max((f for f in _REDUCED if f <= shrink), default=1)
-    if header.format != "JPEG" or factor == 1:
-        return decode_upright(data, header, layout)
-    rgb = opencv_pixels(data, _REDUCED[factor] | _RGB_AS_STORED) if layout.plain else None
-    if rgb is None:
-        width, height = header.stored_size_wh
-        rgb = pillow_pixels(data, "JPEG", at_least_wh=(width // factor, height // factor))
-    return upright(rgb, header.orientation)
+    return decode_upright(data, header, layout, shrink_factor(shrink, header))
 
 
 def _cut(rgb: Rgb, box: tuple[int, int, int, int], size_wh: tuple[int, int]) -> Rgb:
