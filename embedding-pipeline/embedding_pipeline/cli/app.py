@@ -233,14 +233,51 @@ def index_rollback() -> int:
 
 @app.command("eval")
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Labelled pictures in YOLO form.")],
+    place: Annotated[
+        Path | None, typer.Argument(metavar="DATA", help="Labelled pictures; see docs.")
+    ] = None,
     *,
-    as_json: AsJson = False,
+    form: Annotated[
+        str | None, typer.Option(help="yolo, coco, voc, csv, folders or cifar100; found out.")
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Settings files or NAME=VALUE,...; empty: in force."),
+    ] = None,
+    index: Annotated[str | None, typer.Option(help="lancedb or elasticsearch.")] = None,
+    baselines: Annotated[bool, typer.Option(help="Measure the seed's two ways too.")] = True,
+    pictures: Annotated[int | None, typer.Option(min=1, help="Of the set, at most.")] = None,
+    queries: Annotated[int, typer.Option(min=1, help="Of each kind, at most.")] = 2000,
+    gallery: Annotated[int, typer.Option(min=0, help="Pictures of a class indexed; 0: all.")] = 10,
+    asking: Annotated[int, typer.Option(min=1, help="Pictures of a class that ask.")] = 1,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write everything to a file; - for stdout.")
+    ] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a report with plots and pictures.")
+    ] = None,
 ) -> int:
-    """Measure object coverage and retrieval on labelled pictures; indexes nothing."""
-    from embedding_pipeline.cli.evaluating import run_evaluation  # noqa: PLC0415
+    """Measure what is found on labelled pictures, in a temporary index.
 
-    return run_evaluation(load_settings(), folder, as_json=as_json)
+    Exit code 0, 1 (something of the set could not be used) or 2 (could not run).
+    """
+    from embedding_pipeline.cli.evaluating import Wanted, run_evaluation  # noqa: PLC0415
+    from embedding_pipeline.evaluation.measuring import Options  # noqa: PLC0415
+
+    if place is None:
+        raise typer.BadParameter("say what to measure on", param_hint="DATA")
+    wanted = Wanted(
+        place=place,
+        form=form,
+        options=Options(most_queries=queries, gallery_a_class=gallery, queries_a_class=asking),
+        most_pictures=pictures,
+        baselines=baselines,
+        compare=compare,
+        index=index,
+        json_file=json_file,
+        html_file=html_file,
+    )
+    return run_evaluation(load_settings(), wanted)
 
 
 @index_app.command("drop")

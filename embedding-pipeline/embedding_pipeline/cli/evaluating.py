@@ -3,76 +3,114 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
 
-from embedding_pipeline.bootstrap import build_catalog, limits_of, real_models
-from embedding_pipeline.evaluation.labelled import read_yolo
-from embedding_pipeline.evaluation.measures import Share
-from embedding_pipeline.evaluation.objects import Evaluation, evaluate
-from embedding_pipeline.pipeline import PicturePipeline
+from embedding_pipeline.bootstrap import ModelSource
+from embedding_pipeline.cli.evaluation_tables import (
+    Bars,
+    progress_shown,
+    show_comparison,
+    show_measurements,
+    show_problems,
+)
+from embedding_pipeline.evaluation.comparing import (
+    BASELINES,
+    IN_FORCE,
+    Comparison,
+    baseline_settings,
+    compare,
+    named_settings,
+    overridden,
+)
+from embedding_pipeline.evaluation.labelled import LabelledSet
+from embedding_pipeline.evaluation.measuring import Measurement, Options, measure
+from embedding_pipeline.evaluation.reading import form_named, read_labelled
+from embedding_pipeline.evaluation.results_json import results_json
 from embedding_pipeline.settings import Settings
 
 
-def run_evaluation(settings: Settings, folder: Path, *, as_json: bool) -> int:
-    """Measure the index's models, or those the settings would choose; indexes nothing.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run of ``boxseek eval`` shall do.
+
+    Args:
+        place: the labelled set.
+        form: its form; None finds it out.
+        options: how much is measured.
+        most_pictures: of the set, spread evenly; None for all.
+        baselines: measure the seed's two ways too.
+        index: where entries lie; None as the settings say.
+        compare: two sides of a comparison, see named_settings; None for none.
+        json_file: gets everything; ``-`` is standard output.
+        html_file: gets a report.
+    """
+
+    place: Path
+    form: str | None = None
+    options: Options = field(default_factory=Options)
+    most_pictures: int | None = None
+    baselines: bool = True
+    index: str | None = None
+    compare: tuple[str, str] | None = None
+    json_file: Path | None = None
+    html_file: Path | None = None
+
+
+def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | None = None) -> int:
+    """Measure a labelled set through the product; what is indexed elsewhere stays untouched.
+
+    Args:
+        settings: in force.
+        wanted: what to do.
+        models: loads the models; None takes the real ones.
 
     Returns:
-        0, or 1 when a picture could not be read.
+        0, or 1 when something of the set could not be used.
     """
-    pictures = read_yolo(folder)
-    with closing(build_catalog(settings)) as catalog:
-        active = catalog.active()
-    models = real_models(settings, active.description if active else None)
-    batch = settings.batch_pictures
-    with (
-        PicturePipeline(
-            models.detector, models.embedder, limits_of(settings), batch_pictures=batch
-        ) as pipeline,
-        Progress(console=Console(stderr=True)) as progress,
-    ):
-        task = progress.add_task("pictures", total=len(pictures))
-        result = evaluate(
-            pipeline,
-            pictures,
-            batch_pictures=batch,
-            advance=lambda count: progress.advance(task, count),
-        )
-    summary = models.description.summary()
-    if as_json:
-        print(json.dumps({"models": summary, **asdict(result)}))
+    settings = overridden(settings, {"index": wanted.index} if wanted.index else {})
+    labelled = read_labelled(wanted.place, form_named(wanted.form)).limited(wanted.most_pictures)
+    sides = _sides(settings, wanted)
+    rows = []
+    with progress_shown() as progress:
+        for name, side in sides:
+            watcher = Bars(progress, name)
+            rows.append(
+                measure(name, side, labelled, watcher, options=wanted.options, models=models)
+            )
+    comparison = compare(rows[0], rows[1]) if wanted.compare else None
+    _write(wanted, labelled, rows, comparison)
+    return int(any(row.problems for row in rows))
+
+
+def _sides(settings: Settings, wanted: Wanted) -> list[tuple[str, Settings]]:
+    if wanted.compare:
+        sides = [named_settings(settings, text) for text in wanted.compare]
     else:
-        _show(result, summary)
-    return int(bool(result.unreadable))
+        sides = [(IN_FORCE, settings)]
+    if wanted.baselines:
+        sides += [(one.name, baseline_settings(settings, one)) for one in BASELINES]
+    return sides
 
 
-def _show(result: Evaluation, summary: str) -> None:
-    console = Console()
-    console.print(f"{result.pictures} pictures, {result.objects} marked objects; {summary}")
-    table = Table("what is indexed", "objects found again", "documents")
-    for way in result.ways:
-        table.add_row(way.name, _percent(way.coverage), f"{way.documents:,}")
-    console.print(table)
-    found = result.by_marked_crop
-    table = Table(f"retrieval by marked crop, {found.queries:,} queries", "P@10", "mAP@10")
-    table.add_row(
-        "same class in another picture",
-        _number(found.precision),
-        _number(found.mean_average_precision),
-    )
-    console.print(table)
-    for path, reason in result.unreadable:
-        console.print(f"not read: {path}: {reason}", markup=False)
-
-
-def _percent(share: Share) -> str:
-    return f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%})"
-
-
-def _number(share: Share) -> str:
-    return f"{share.value:.3f} ({share.low:.3f} to {share.high:.3f})"
+def _write(
+    wanted: Wanted,
+    labelled: LabelledSet,
+    rows: Sequence[Measurement],
+    comparison: Comparison | None,
+) -> None:
+    to_stdout = wanted.json_file == Path("-")
+    console = Console(stderr=to_stdout)
+    show_measurements(console, rows)
+    if comparison:
+        show_comparison(console, comparison)
+    show_problems(console, rows)
+    if wanted.json_file is not None:
+        text = json.dumps(results_json(labelled, rows, comparison), indent=1)
+        if to_stdout:
+            print(text)
+        else:
+            wanted.json_file.write_text(text + "\n")

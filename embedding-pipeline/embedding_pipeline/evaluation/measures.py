@@ -1,9 +1,8 @@
-"""What is measured: object coverage and retrieval; pure functions."""
+"""What is measured of one picture, one query or one ranking; pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,37 +10,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.boxes import iou_matrix
 
 IOU_FLOOR = 0.5
-RESAMPLES = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A mean of per-item values with its bootstrap interval.
-
-    Args:
-        value: the mean.
-        low: 2.5 % quantile of the means of 1,000 seeded resamples (Efron 1979).
-        high: 97.5 % quantile.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieval:
-    """How good the first ten answers are.
-
-    Args:
-        precision: P@10, the share of right answers among the first ten.
-        mean_average_precision: mAP@10, see average_precision.
-        queries: how many were asked; those without any right answer are left out.
-    """
-
-    precision: Share
-    mean_average_precision: Share
-    queries: int
+"""What COCO and VOC call found."""
 
 
 def match_objects(
@@ -49,7 +18,7 @@ def match_objects(
     truth_labels: Sequence[str],
     found_boxes: NDArray[np.float64],
     found_labels: Sequence[str],
-) -> NDArray[np.bool_]:
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Which marked objects were found: right class and IoU >= 0.5, one finding an object.
 
     Pairs are taken by falling IoU, as in the matching of COCO and VOC.
@@ -61,20 +30,78 @@ def match_objects(
         found_labels: M class names.
 
     Returns:
-        ``(N,)`` bool.
+        ``(N,)`` bool, which marked objects were found, and ``(M,)`` bool, which findings are
+        of a marked object; both have the same number of True.
     """
     matched = np.zeros(len(truth_labels), dtype=bool)
+    right = np.zeros(len(found_labels), dtype=bool)
     if not len(truth_labels) or not len(found_labels):
-        return matched
+        return matched, right
     overlaps = iou_matrix(truth_boxes, found_boxes)
     same = np.array(truth_labels)[:, None] == np.array(found_labels)[None, :]
     overlaps[~same] = 0.0
     while overlaps.max() >= IOU_FLOOR:
         row, column = np.unravel_index(overlaps.argmax(), overlaps.shape)
-        matched[row] = True
+        matched[row] = right[column] = True
         overlaps[row, :] = 0.0
         overlaps[:, column] = 0.0
-    return matched
+    return matched, right
+
+
+def true_classes(
+    truth_boxes: NDArray[np.float64],
+    truth_labels: Sequence[str],
+    found_boxes: NDArray[np.float64],
+) -> list[str | None]:
+    """What each finding really shows: the class of the marked object that it overlaps most.
+
+    Args:
+        truth_boxes: ``(N, 4)`` pixels, x1 y1 x2 y2.
+        truth_labels: N class names.
+        found_boxes: ``(M, 4)`` likewise.
+
+    Returns:
+        M class names; None where no marked object overlaps with IoU >= 0.5.
+    """
+    if not len(truth_labels) or not len(found_boxes):
+        return [None] * len(found_boxes)
+    overlaps = iou_matrix(truth_boxes, found_boxes)
+    best = overlaps.argmax(axis=0)
+    return [
+        truth_labels[row] if overlaps[row, column] >= IOU_FLOOR else None
+        for column, row in enumerate(best)
+    ]
+
+
+def covered_by(regions: NDArray[np.float64], found_boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which findings lie at least by half in one of these regions (crowds, as COCO has it).
+
+    Args:
+        regions: ``(N, 4)`` pixels, x1 y1 x2 y2.
+        found_boxes: ``(M, 4)`` likewise.
+
+    Returns:
+        ``(M,)`` bool.
+    """
+    if not len(regions) or not len(found_boxes):
+        return np.zeros(len(found_boxes), dtype=bool)
+    a, b = regions[:, None, :], found_boxes[None, :, :]
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    shared = np.prod(np.clip(sides, 0.0, None), axis=-1)
+    areas = np.prod(np.clip(found_boxes[:, 2:] - found_boxes[:, :2], 0.0, None), axis=-1)
+    shares = np.divide(shared, areas[None, :], out=np.zeros_like(shared), where=areas > 0)
+    inside: NDArray[np.bool_] = (shares >= IOU_FLOOR).any(axis=0)
+    return inside
+
+
+def precision(right: NDArray[np.bool_], k: int = 10) -> float:
+    """P@k: right answers among the first k ranks, over k; missing answers are wrong ones."""
+    return float(right[:k].sum()) / k
+
+
+def recall(right: NDArray[np.bool_], possible: int, k: int) -> float:
+    """Recall@k: right answers among the first k ranks, over all there are (at least 1)."""
+    return float(right[:k].sum()) / possible
 
 
 def average_precision(right: NDArray[np.bool_], possible: int, k: int = 10) -> float:
@@ -84,46 +111,10 @@ def average_precision(right: NDArray[np.bool_], possible: int, k: int = 10) -> f
     (the definition of information retrieval, as in Manning et al. 2008, chapter 8, cut at k).
 
     Args:
-        right: ``(>= k,)`` bool, whether the answer at each rank is right.
+        right: ``(any,)`` bool, whether the answer at each rank is right.
         possible: how many right answers there are in all; at least 1.
         k: ranks that count.
     """
     first = right[:k]
     precisions = np.cumsum(first) / np.arange(1, len(first) + 1)
     return float((precisions * first).sum() / min(k, possible))
-
-
-def retrieval(
-    vectors: NDArray[np.float32], labels: Sequence[str], pictures: Sequence[int], k: int = 10
-) -> Retrieval:
-    """Every object asks for the others: the same class in another picture is right.
-
-    Args:
-        vectors: ``(N, dimension)`` float32, unit length.
-        labels: N class names.
-        pictures: N picture numbers; objects of the query's own picture never answer.
-        k: ranks that count.
-    """
-    names, numbers = np.array(labels), np.array(pictures)
-    scores = vectors @ vectors.T
-    precisions, averages = [], []
-    for query in range(len(names)):
-        others = numbers != numbers[query]
-        possible = int((names[others] == names[query]).sum())
-        if not possible:
-            continue
-        order = np.argsort(-scores[query][others], kind="stable")[:k]
-        right = names[others][order] == names[query]
-        precisions.append(float(right.sum()) / k)
-        averages.append(average_precision(right, possible, k))
-    return Retrieval(share(precisions), share(averages), len(precisions))
-
-
-def share(values: Sequence[float] | NDArray[np.bool_]) -> Share:
-    """Mean and bootstrap interval of per-item values; of nothing, zeros."""
-    items = np.asarray(values, dtype=np.float64)
-    if not len(items):
-        return Share(0.0, 0.0, 0.0)
-    drawn = np.random.default_rng(0).integers(0, len(items), (RESAMPLES, len(items)))
-    low, high = np.quantile(items[drawn].mean(axis=1), [0.025, 0.975])
-    return Share(float(items.mean()), float(low), float(high))

@@ -1,0 +1,153 @@
+"""Measurements as tables on a terminal, and their progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from embedding_pipeline.evaluation.catalogue import MEASURES, Measure, written
+from embedding_pipeline.evaluation.comparing import Comparison
+from embedding_pipeline.evaluation.measuring import Measurement
+from embedding_pipeline.evaluation.tallies import Difference, Figure
+
+_MOST_PROBLEMS = 20
+
+
+class Bars:
+    """A bar a stage, with rate and time left; the Watcher of a measurement.
+
+    Args:
+        progress: shows them.
+        name: of the settings that are measured.
+    """
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress = progress
+        self._name = name
+        self._task: TaskID | None = None
+
+    def begin(self, stage: str, total: int) -> None:
+        """See Watcher."""
+        if self._task is not None:
+            self._progress.update(self._task, visible=False)
+        self._task = self._progress.add_task(f"{self._name[:24]}: {stage}", total=total)
+
+    def advance(self, steps: int = 1) -> None:
+        """See Watcher."""
+        if self._task is not None:
+            self._progress.advance(self._task, steps)
+
+
+class _Rate(ProgressColumn):
+    """Steps a second."""
+
+    def render(self, task: Task) -> Text:
+        """See ProgressColumn."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "")
+
+
+@contextmanager
+def progress_shown() -> Iterator[Progress]:
+    """A display of progress on standard error while the block runs."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield progress
+
+
+def show_measurements(console: Console, rows: Sequence[Measurement]) -> None:
+    """Every measure, a column a measurement."""
+    for number, row in enumerate(rows, 1):
+        console.print(f"({number}) {row.name}: {row.models}", markup=False)
+        if row.notice and row.notice not in {one.notice for one in rows[: number - 1]}:
+            console.print(f"    {row.notice}", markup=False)
+        console.print(
+            f"    {row.pictures:,} pictures, {row.objects:,} marked objects, "
+            f"{row.documents:,} documents"
+        )
+    table = Table("95 % intervals, pictures resampled", "n")
+    for number in range(1, len(rows) + 1):
+        table.add_column(f"({number})", justify="right")
+    figures = [row.figures() for row in rows]
+    group = ""
+    for measure in MEASURES:
+        found = [one.get(measure.key) for one in figures]
+        if not any(found):
+            continue
+        if group and measure.group != group:
+            table.add_section()
+        group = measure.group
+        items = next(one.items for one in found if one)
+        table.add_row(
+            measure.title, f"{items:,}", *(interval(measure, one) if one else "-" for one in found)
+        )
+    console.print(table)
+
+
+def show_comparison(console: Console, comparison: Comparison) -> None:
+    """Differences with their paired intervals."""
+    table = Table("(2) less (1), paired", "difference", "")
+    for measure in MEASURES:
+        found = comparison.differences.get(measure.key)
+        if found:
+            low, high = (written(measure, side) for side in (found.low, found.high))
+            table.add_row(
+                measure.title,
+                f"{written(measure, found.value)} ({low} to {high})",
+                verdict(measure, found),
+            )
+    console.print(table)
+
+
+def show_problems(console: Console, rows: Sequence[Measurement]) -> None:
+    """What could not be used: all counted, the first ones named."""
+    problems = list(dict.fromkeys(problem for row in rows for problem in row.problems))
+    if problems:
+        console.print(f"{len(problems):,} rows, pictures or queries could not be used:")
+    for problem in problems[:_MOST_PROBLEMS]:
+        console.print(f"  {problem.where}: {problem.reason}", markup=False)
+    if len(problems) > _MOST_PROBLEMS:
+        console.print(f"  ... and {len(problems) - _MOST_PROBLEMS:,} more (--json has all)")
+    unknown = sorted({label for row in rows for label in row.unknown_classes})
+    if unknown:
+        console.print(
+            f"{len(unknown):,} marked classes are none of the detector's and cannot be found: "
+            + ", ".join(unknown[:_MOST_PROBLEMS]),
+            markup=False,
+        )
+
+
+def interval(measure: Measure, figure: Figure) -> str:
+    """A figure and its interval, the unit once."""
+    low, high = written(measure, figure.low), written(measure, figure.high)
+    value = written(measure, figure.value)
+    return f"{value} ({low} to {high})"
+
+
+def verdict(measure: Measure, found: Difference) -> str:
+    """In words whether the difference is one."""
+    if found.low <= 0.0 <= found.high:
+        return "no clear difference"
+    if measure.more_is_better is None:
+        return "more" if found.value > 0 else "less"
+    return "better" if (found.value > 0) == measure.more_is_better else "worse"
