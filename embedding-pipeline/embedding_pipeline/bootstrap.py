@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -15,19 +14,20 @@ from typing import Any, Self, TypeAlias
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, EntryFilter
 from embedding_pipeline.errors import NotReady
+from embedding_pipeline.ingest.catch_up import CatchUp
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.model_room import ModelRoom
 from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
-from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
+from embedding_pipeline.pipeline.runner import Priority
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import IndexCatalog
 from embedding_pipeline.search.frozen import FrozenRankings
-from embedding_pipeline.search.live_index import LiveIndex
 from embedding_pipeline.search.queries import QueryStore
 from embedding_pipeline.search.results import (
     IndexedObject,
@@ -74,14 +74,26 @@ class Boxseek:
         self.originals = services.originals
         self.catalog = catalog
         self.progress = Progress()
-        self.models: LoadedModels | None = None
-        self._load_models = models
         self._stack = stack
         self._closed = threading.Lock()
-        self.index = LiveIndex(catalog, lambda: self.models.description if self.models else None)
-        stack.callback(self.index.close)
-        self.runner = PipelineRunner(self._pipeline, batch_pictures=settings.batch_pictures)
-        stack.callback(self.runner.close)
+        self._locks = KeyLocks(settings.data_dir / "locks")
+        self.catch_up = CatchUp(
+            settings.data_dir / "catch-up",
+            catalog,
+            self.originals,
+            self._locks,
+            batch_pictures=settings.batch_pictures,
+        )
+        self.model_room = ModelRoom(
+            catalog,
+            load=partial(models, settings),
+            pipeline_of=partial(pipeline_of, settings),
+            catch_up=self.catch_up,
+            setup_lock=settings.data_dir / "setup.lock",
+            batch_pictures=settings.batch_pictures,
+        )
+        stack.callback(self.model_room.close)
+        self.index, self.runner = self.model_room.index, self.model_room.runner
         self.library = self._library()
         self.search_service = self._search_service()
 
@@ -114,6 +126,11 @@ class Boxseek:
                 check_names(settings, active.description)
             models = models or partial(real_models, artifacts=Artifacts(services.store))
             return cls(settings, services, catalog, models, stack.pop_all())
+
+    @property
+    def models(self) -> LoadedModels | None:
+        """The models that run; None until they are loaded."""
+        return self.model_room.models
 
     def close(self) -> None:
         """End the models' thread, close index and store; a second call does nothing."""
@@ -240,7 +257,8 @@ class Boxseek:
             index=self.index,
             models=self._ask_many,
             limits=limits_of(self.settings),
-            locks=KeyLocks(self.settings.data_dir / "locks"),
+            locks=self._locks,
+            after_change=self.catch_up.after_change,
             forget_derived=self.services.thumbnails.delete,
             batch_pictures=self.settings.batch_pictures,
         )
@@ -264,21 +282,6 @@ class Boxseek:
             fetch=fetch,
             max_results=settings.max_results,
             min_score=settings.min_score,
-        )
-
-    def _pipeline(self) -> PicturePipeline:
-        """Load the models of the index, or choose some and create it; in the runner's thread."""
-        with _taking_turns(self.settings.data_dir / "setup.lock"):
-            active = self.catalog.active()
-            loaded = self._load_models(self.settings, active.description if active else None)
-            if active is None:
-                self.catalog.activate(self.catalog.create(loaded.description).name)
-        self.models = loaded
-        return PicturePipeline(
-            loaded.detector,
-            loaded.embedder,
-            limits_of(self.settings),
-            batch_pictures=self.settings.batch_pictures,
         )
 
 
@@ -307,15 +310,16 @@ def real_models(
     return resolve.resolve_models(settings, artifacts=artifacts)
 
 
+def pipeline_of(settings: Settings, models: LoadedModels) -> PicturePipeline:
+    """Build the pipeline around models; the caller closes it."""
+    return PicturePipeline(
+        models.detector,
+        models.embedder,
+        limits_of(settings),
+        batch_pictures=settings.batch_pictures,
+    )
+
+
 def limits_of(settings: Settings) -> Limits:
     """What is refused from a picture's header."""
     return Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels)
-
-
-@contextmanager
-def _taking_turns(path: Path) -> Iterator[None]:
-    """Two processes that start on an empty folder must not both create the index."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -86,6 +86,12 @@ def _models(boxseek: Boxseek, notice: str | None) -> ModelsStatus:
 def _notice(boxseek: Boxseek, *, may_be_lost: bool) -> str | None:
     """What a person should know: models that stand in, an index that was lost."""
     sentences = [boxseek.models.notice] if boxseek.models and boxseek.models.notice else []
+    problem = boxseek.model_room.exchange.problem
+    if problem is not None:
+        sentences.append(
+            "The models of the active index cannot be used here, so the version before goes on "
+            f"answering: {problem.message}"
+        )
     if may_be_lost:
         try:
             stored = boxseek.originals.keys(limit=1)

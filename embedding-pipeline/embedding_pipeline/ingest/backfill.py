@@ -43,6 +43,9 @@ UNAVAILABLE_TRIES = 6
 UNAVAILABLE_WAIT_S = 0.5
 STOP_CODES = frozenset({"store_full", "index_full", "store_denied", "index_denied"})
 WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
+_EXCHANGED = Problem(
+    "failed", "index", "the models were exchanged meanwhile", "model_mismatch", retryable=True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +228,16 @@ class Backfill:
             for position, done in zip(again, self._shelf.write(redo), strict=True):
                 shelved[position] = done
         _check_possible(shelved)
-        return shelved
+        return [replace(one, problem=_EXCHANGED) if one.needs_models else one for one in shelved]
 
     def _freshly_modelled(self, one: Loaded, shelved: Shelved) -> Loaded:
-        """Model work for a picture that was in the index when looked at and then deleted."""
+        """Model work for a picture that the index lacks now.
+
+        It was deleted since it was looked at, or its result is of models that were exchanged.
+        """
         if not shelved.needs_models or one.image_key is None:
             return one
+        self._spool.drop([one.image_key])
         return self._with_results([one])[0]
 
     def _incoming(self, one: Loaded) -> Incoming:

@@ -10,7 +10,14 @@ from typing import Any, Literal, TypeAlias
 
 from embedding_pipeline.domain.entries import PictureEntries
 from embedding_pipeline.ingest.key_locks import KeyLocks
-from embedding_pipeline.ingest.shelving import Incoming, Shelf, Shelved, problem_of
+from embedding_pipeline.ingest.shelving import (
+    AfterChange,
+    Incoming,
+    Shelf,
+    Shelved,
+    nothing_more,
+    problem_of,
+)
 from embedding_pipeline.ingest.source_items import Problem, check_head
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import ObjectIndex
@@ -76,6 +83,7 @@ class Library:
         locks: keeps writers of the same picture apart; the same folder for all processes.
         forget_derived: removes thumbnails and crops of an image key.
         batch_pictures: pictures that are worked on, and held, at once.
+        after_change: see Shelf.
         now: UTC; tests give their own.
     """
 
@@ -89,9 +97,10 @@ class Library:
         locks: KeyLocks,
         forget_derived: Callable[[str], object],
         batch_pictures: int = 8,
+        after_change: AfterChange = nothing_more,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._shelf = Shelf(originals, index, locks, forget_derived)
+        self._shelf = Shelf(originals, index, locks, forget_derived, after_change)
         self._index = index
         self._models = models
         self._limits = limits

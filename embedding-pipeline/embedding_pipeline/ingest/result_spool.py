@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class ResultSpool:
     def __init__(self, path: Path, description: ModelDescription) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._description = description
         text = json.dumps(description.to_json(), sort_keys=True)
         with closing(self._connect()) as connection, connection:
             connection.executescript(_SCHEMA)
@@ -53,14 +54,19 @@ class ResultSpool:
             found = connection.execute(
                 "SELECT facts, vectors FROM results WHERE image_key = ?", [image_key]
             ).fetchone()
-        return None if found is None else _result(image_key, found[0], found[1])
+        if found is None:
+            return None
+        return replace(_result(image_key, found[0], found[1]), models=self._description)
 
     def put(self, results: Mapping[str, PictureResult]) -> None:
-        """Keep results that did not fail; all or none."""
+        """Keep results that did not fail; all or none.
+
+        Those of other models (they were exchanged during the run) are not kept.
+        """
         rows = [
             (key, _facts(result), result.vectors.astype("<f4").tobytes())
             for key, result in results.items()
-            if result.failure is None
+            if result.failure is None and self._is_ours(result)
         ]
         with closing(self._connect()) as connection, connection:
             connection.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", rows)
@@ -71,6 +77,9 @@ class ResultSpool:
             connection.executemany(
                 "DELETE FROM results WHERE image_key = ?", [[key] for key in image_keys]
             )
+
+    def _is_ours(self, result: PictureResult) -> bool:
+        return result.models is None or not self._description.differences(result.models)
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, timeout=30)

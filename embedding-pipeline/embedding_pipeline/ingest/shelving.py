@@ -10,9 +10,15 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from embedding_pipeline.domain.entries import PictureEntries
-from embedding_pipeline.errors import IndexDenied, IndexError_, IndexFull, IndexUnavailable
+from embedding_pipeline.errors import (
+    IndexDenied,
+    IndexError_,
+    IndexFull,
+    IndexUnavailable,
+)
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.pipeline.entries import to_entries
@@ -28,6 +34,9 @@ from minio_proxy.errors import (
 )
 from minio_proxy.originals import Originals
 from minio_proxy.records import PictureRecord, RecordPart
+
+AfterChange: TypeAlias = Callable[[ObjectIndex, Sequence[str]], None]
+"""Gets the version that was changed and the image keys of the pictures."""
 
 _RETRYABLE = (StoreUnavailable, StoreFull, StoreDenied, IndexUnavailable, IndexFull, IndexDenied)
 
@@ -73,6 +82,10 @@ class Shelved:
     needs_models: bool = False
 
 
+def nothing_more(index: ObjectIndex, image_keys: Sequence[str]) -> None:
+    """Do nothing after a change: there is but one version."""
+
+
 class Shelf:
     """Writes and removes pictures as a whole. May be used from many threads.
 
@@ -82,6 +95,8 @@ class Shelf:
             version may become active meanwhile.
         locks: keeps writers of the same picture apart.
         forget_derived: removes thumbnails and crops of a picture.
+        after_change: told of every picture that was written to or removed from a version,
+            while its lock is held; sees to it that the active version follows.
     """
 
     def __init__(
@@ -90,11 +105,13 @@ class Shelf:
         index: Callable[[], ObjectIndex],
         locks: KeyLocks,
         forget_derived: Callable[[str], object],
+        after_change: AfterChange = nothing_more,
     ) -> None:
         self._originals = originals
         self._index = index
         self._locks = locks
         self._forget_derived = forget_derived
+        self._after_change = after_change
 
     def objects_of(self, image_key: str) -> int | None:
         """Number of objects of a stored picture in the index; None when either lacks it."""
@@ -114,8 +131,13 @@ class Shelf:
             return []
         with self._locks.hold(one.image_key for one in incoming):
             stored = [self._store(one) for one in incoming]
-            entries = self._entries(incoming, stored)
-            return self._put(stored, entries)
+            try:
+                index = self._index()
+            except IndexError_ as exc:
+                problem = problem_of(exc, "index")
+                return [replace(one, problem=one.problem or problem) for one in stored]
+            entries = self._entries(index, incoming, stored)
+            return self._put(index, stored, entries)
 
     def remove(self, image_key: str) -> bool:
         """Remove a picture everywhere: index, thumbnails, records and original, in that order.
@@ -137,9 +159,13 @@ class Shelf:
             if all(pair == (source, path) for pair in record.sources):
                 return self._remove(image_key)
             self._originals.remove_source(image_key, source, path)
-            entries = self._index().picture(image_key)
+            if not self._originals.exists(image_key):
+                return self._remove(image_key)  # its bytes lay in that source alone
+            index = self._index()
+            entries = index.picture(image_key)
             if entries is not None:
-                self._index().put([with_record(entries, self._originals.record(image_key))])
+                index.put([with_record(entries, self._originals.record(image_key))])
+                self._after_change(index, [image_key])
             return False
 
     def _remove(self, image_key: str) -> bool:
@@ -147,30 +173,41 @@ class Shelf:
         had_entries = index.delete([image_key]) > 0
         if had_entries:
             index.make_searchable()
+        self._after_change(index, [image_key])
         self._forget_derived(image_key)
-        return self._originals.delete(image_key) or had_entries
+        had_original = self._originals.delete(image_key)
+        # Another version may have become active since the first look.
+        self._after_change(index, [image_key])
+        return had_original or had_entries
 
     def _store(self, one: Incoming) -> Shelved:
         try:
             part = one.part
             if one.result is not None and part.taken_at is None:
                 part = replace(part, taken_at=one.result.taken_at)
-            added = self._originals.add(io.BytesIO(one.data), part)
+            if part.place is None:
+                added = self._originals.add(io.BytesIO(one.data), part)
+            else:
+                added = self._originals.add_in_place(one.data, part)
             record = self._originals.record(one.image_key)
         except (ProxyError, OSError) as exc:
             return Shelved(one.image_key, problem=problem_of(exc, "store"))
         return Shelved(one.image_key, stored_before=added.duplicate, record=record)
 
     def _entries(
-        self, incoming: Sequence[Incoming], stored: list[Shelved]
+        self, index: ObjectIndex, incoming: Sequence[Incoming], stored: list[Shelved]
     ) -> dict[str, PictureEntries]:
-        """Entries to write by key, made of results or of what the index has."""
+        """Entries to write by key, made of results or of what the index has.
+
+        A result of other models than the index's counts as none.
+        """
         made: dict[str, PictureEntries] = {}
-        for position, (one, shelved) in enumerate(zip(incoming, stored, strict=True)):
+        for position, (given, shelved) in enumerate(zip(incoming, stored, strict=True)):
+            one = given if fits(given.result, index) else replace(given, result=None)
             if shelved.problem is not None or shelved.record is None:
                 continue
             try:
-                before = made.get(one.image_key) or self._present(one, shelved)
+                before = made.get(one.image_key) or self._present(index, one, shelved)
             except IndexError_ as exc:
                 stored[position] = replace(shelved, problem=problem_of(exc, "index"))
                 continue
@@ -184,11 +221,12 @@ class Shelf:
             )
         return made
 
-    def _present(self, one: Incoming, shelved: Shelved) -> PictureEntries | None:
+    @staticmethod
+    def _present(index: ObjectIndex, one: Incoming, shelved: Shelved) -> PictureEntries | None:
         """What the index has; a new original with a result needs no look, put replaces all."""
         if one.result is not None and not shelved.stored_before:
             return None
-        return self._index().picture(one.image_key)
+        return index.picture(one.image_key)
 
     @staticmethod
     def _renewed(
@@ -200,11 +238,14 @@ class Shelf:
             return None
         return entries_of(record, one.result, one.part)
 
-    def _put(self, stored: list[Shelved], entries: Mapping[str, PictureEntries]) -> list[Shelved]:
+    def _put(
+        self, index: ObjectIndex, stored: list[Shelved], entries: Mapping[str, PictureEntries]
+    ) -> list[Shelved]:
         if not entries:
             return stored
         try:
-            report = self._index().put(list(entries.values()))
+            report = index.put(list(entries.values()))
+            self._after_change(index, list(entries))
         except IndexError_ as exc:
             problems = dict.fromkeys(entries, problem_of(exc, "index"))
         else:
@@ -220,6 +261,13 @@ class Shelf:
             else one
             for one in stored
         ]
+
+
+def fits(result: PictureResult | None, index: ObjectIndex) -> bool:
+    """Whether a result may go into this version; one that does not tell its models may."""
+    if result is None or result.models is None:
+        return True
+    return not index.version.description.differences(result.models)
 
 
 def entries_of(

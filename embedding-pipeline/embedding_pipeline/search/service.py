@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from embedding_pipeline.domain.entries import Detection
-from embedding_pipeline.errors import CursorExpired, InvalidQuery, UnknownLabel
+from embedding_pipeline.errors import CursorExpired, DescriptionMismatch, InvalidQuery, UnknownLabel
 from embedding_pipeline.pipeline.tasks import PictureTask, Select
 from embedding_pipeline.ports.index import ObjectIndex
 from embedding_pipeline.search.frozen import (
@@ -33,6 +34,8 @@ from embedding_pipeline.search.understanding import (
 )
 
 MAX_LIMIT = 100
+EXCHANGES = 3
+"""How often a question is asked anew because the models were exchanged meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,7 @@ class SearchService:
         started = time.perf_counter()
         _check_limit(request.limit)
         self._check_labels(request.where.labels)
-        index = self._index()
-        understood = self._reader.understand(request, index)
+        index, understood = self._understood(request)
         searching = time.perf_counter()
         page = self._first_page(index, request, understood)
         return _timed(page, understood.timings, started, searching)
@@ -160,6 +162,15 @@ class SearchService:
     def delete_query(self, query_id: str) -> bool:
         """Forget a stored query; False if there was none."""
         return self._queries.delete(query_id)
+
+    def _understood(self, request: SearchRequest) -> tuple[ObjectIndex, Understood]:
+        """An index and a question of the same models, although both may be exchanged now."""
+        for _ in range(EXCHANGES):
+            index = self._index()
+            with suppress(DescriptionMismatch):
+                return index, self._reader.understand(request, index)
+        index = self._index()
+        return index, self._reader.understand(request, index)
 
     def _first_page(
         self, index: ObjectIndex, request: SearchRequest, understood: Understood

@@ -23,6 +23,7 @@ from embedding_pipeline.errors import AddressRefused, UnknownImage, UnknownObjec
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import ObjectIndex
 from embedding_pipeline.search.choice import choose, label_of, same_box
+from embedding_pipeline.search.live_index import check_description
 from embedding_pipeline.search.queries import QueryStore, StoredQuery
 from embedding_pipeline.search.results import (
     EarlierQuery,
@@ -91,6 +92,8 @@ class QueryReader:
         Raises:
             QueryError: an unknown object, image or query, a bad box, a refused address.
             ProxyError: the picture is none, or its original cannot be read.
+            DescriptionMismatch: the models were exchanged since the index was opened; ask
+                again with the index of now.
         """
         match request.source:
             case PictureBytes(data):
@@ -116,7 +119,7 @@ class QueryReader:
             box = choose(box=request.box, scope=request.scope, size_wh=size_wh, objects=objects)
             return (box,)
 
-        result = self._ask(PictureTask(data, select=chosen)).checked()
+        result = _made_for(index, self._ask(PictureTask(data, select=chosen)).checked())
         box, vector = result.regions[0].box, result.vectors[0]
         stored = _query(result.size_wh, result.detections, box, vector, index)
         query_id = self._store(replace(stored, truncated=result.truncated), data)
@@ -151,7 +154,7 @@ class QueryReader:
         for row in (*range(1, len(picture.entries)), 0):
             if same_box(box, picture.entries[row].box_xyxy):
                 return self._stored_entry(picture, row, index)
-        result = self._embed(self._read_original(picture.image_key), box)
+        result = self._embed(self._read_original(picture.image_key), box, index)
         vector = result.vectors[0]
         stored = _query(size_wh, objects, box, vector, index, image_key=picture.image_key)
         return Understood(
@@ -183,7 +186,7 @@ class QueryReader:
         known = stored.vectors.get(box)
         if known is not None:
             return Understood(view, known, query_id)
-        result = self._embed(self.picture_of(stored), box)
+        result = self._embed(self.picture_of(stored), box, index)
         self._queries.remember(query_id, box, result.vectors[0])
         return Understood(view, result.vectors[0], query_id, timings_of(result))
 
@@ -201,8 +204,9 @@ class QueryReader:
             return self._read_original(stored.image_key)
         return self._queries.picture(stored.query_id)
 
-    def _embed(self, data: bytes, box: Box) -> PictureResult:
-        return self._ask(PictureTask(data, select=(box,), detect=False)).checked()
+    def _embed(self, data: bytes, box: Box, index: ObjectIndex) -> PictureResult:
+        result = self._ask(PictureTask(data, select=(box,), detect=False)).checked()
+        return _made_for(index, result)
 
     def _store(self, query: StoredQuery, data: bytes | None) -> str | None:
         """Keep a query; a full disk costs the query_id, never the answer."""
@@ -211,6 +215,12 @@ class QueryReader:
         except OSError as exc:
             _log.warning("the query picture could not be stored: %s", exc)
             return None
+
+
+def _made_for(index: ObjectIndex, result: PictureResult) -> PictureResult:
+    """This result; one of other models than the index's is never searched with."""
+    check_description(index.version.description, result.models)
+    return result
 
 
 def fingerprint(description: ModelDescription) -> str:

@@ -16,7 +16,7 @@ from embedding_pipeline.errors import BoxseekError, DescriptionMismatch, NotRead
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.settings import Settings
 from minio_proxy.errors import ProxyError
-from support.api_app import add, opened, png, refused, settings_of
+from support.api_app import add, opened, png, refused, search, settings_of
 from support.api_demo_app import fake_models
 from support.models_fakes import fake_description
 
@@ -114,22 +114,20 @@ def test_settings_that_name_other_models_are_refused_at_start(tmp_path: Path) ->
         assert client.get("/v1/status").json()["counts"]["images"] == 1
 
 
-def test_an_index_that_was_exchanged_for_another_models_is_refused(tmp_path: Path) -> None:
-    """Searching and writing give 409 with both named, until the service is started again."""
+def test_models_that_cannot_be_had_leave_the_version_before_answering(tmp_path: Path) -> None:
+    """Another version becomes active and its models do not load: status says why."""
     with opened(tmp_path) as (boxseek, client):
+        before = add(client, png(1))[0]["image_key"]
         other = fake_description()
         other = replace(other, embedder=replace(other.embedder, name="other", sha256="f" * 64))
         boxseek.catalog.activate(boxseek.catalog.create(other).name)
         boxseek.index._look_again = 0.0
-        for answer in (
-            client.post("/v1/search", files={"image": ("a.png", png(1))}),
-            client.post("/v1/images", files={"files": ("a.png", png(1))}),
-            client.get("/readyz"),
-        ):
-            details = refused(answer, 409, "model_mismatch")
-            assert "other" in str(details["expected"])
-            assert "fake-embedder" in str(details["actual"])
-            assert "embedder.sha256" in str(details["differing"])
+        assert search(client, png(1))["hits"][0]["image_key"] == before
+        boxseek.model_room.exchange.close()
+        assert client.get("/readyz").status_code == 200
+        notice = client.get("/v1/status").json()["models"]["notice"]
+        assert "other 16-d" in notice
+        assert "the version before goes on answering" in notice
 
 
 def test_cursors_end_with_their_index(tmp_path: Path) -> None:
