@@ -157,7 +157,7 @@ class PicturePipeline:
     def _pixels(self, task: PictureTask) -> int:
         """Pixels that this task's picture will take; a refused one takes none."""
         if isinstance(task.data, Picture):
-            return task.data.rgb.shape[0] * task.data.rgb.shape[1]
+            return task.data.rgb[..., 0].size
         try:
             header = inspect(task.data, self._limits)
         except PictureError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from embedding_pipeline.pipeline.turns import Turn
@@ -62,12 +62,12 @@ class InPieces:
         self._function = function
         self._size = size
 
-    def __call__(self, turn: Turn, items: Sequence[Any]) -> list[Any]:
-        """What the function gives for each piece, in order."""
+    def __call__(self, turn: Turn, items: Any) -> list[Any]:
+        """What the function gives for each piece of a list or array, in order."""
         parts = self._size.parts(len(items)) if turn.shared else [slice(None)]
         return [self._piece(turn, items[part]) for part in parts]
 
-    def _piece(self, turn: Turn, items: Sequence[Any]) -> Any:
+    def _piece(self, turn: Turn, items: Any) -> Any:
         def work() -> Any:
             started = time.perf_counter()
             result = self._function(items)

@@ -1,48 +1,57 @@
-"""One thread that owns the models; upload, search and backfill hand it their pictures."""
+"""The queue before the pipeline; upload, search and backfill hand it their pictures."""
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from enum import IntEnum
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
-from embedding_pipeline.errors import BoxseekError, ModelError
+from embedding_pipeline.errors import BoxseekError, IndexUnavailable, ModelError
 from embedding_pipeline.pipeline.pictures import PicturePipeline
+from embedding_pipeline.pipeline.requests import Priority, Request, Waiting
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
-from minio_proxy.errors import ProxyError
+from embedding_pipeline.pipeline.turns import Rank, RankedTurn, Turns
+from minio_proxy.errors import ProxyError, StoreUnavailable
+
+__all__ = ["PipelineRunner", "Priority"]
+
+AWAY = (IndexUnavailable, StoreUnavailable)
+"""Errors that pass by themselves: something does not answer now."""
+
+MOST_RETRY_S = 30.0
+
+LANES = 2
+"""Batches of one priority under way at once: while one is at the models, the other is decoded
+or cropped."""
 
 
-class Priority(IntEnum):
-    """Who goes first when several wait."""
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """A pipeline that waits for its turn, and what is to be done in that moment."""
 
-    SEARCH = 0
-    UPLOAD = 1
-    BACKFILL = 2
-
-
-@dataclass(slots=True)
-class _Request:
-    """Tasks that were submitted together and the results that they have so far."""
-
-    tasks: Sequence[PictureTask]
-    future: Future[list[PictureResult]]
-    results: dict[int, PictureResult] = field(default_factory=dict)
+    pipeline: PicturePipeline
+    then: Callable[[], None]
+    done: Future[None]
 
 
 class PipelineRunner:
-    """A bounded queue before one pipeline, which is built and used in one thread only.
+    """A bounded queue before one pipeline, whose models are loaded and used in one thread only.
 
-    Requests of one priority that wait together share batches; between two batches the
-    highest priority goes first, so a search waits for one batch of a backfill at most.
+    Requests of one priority that wait together share batches. Every priority has lanes of its
+    own, so a search is decoded at once; at the models it waits for one piece of a backfill's
+    batch at most (see Turns).
 
     Args:
-        factory: builds the pipeline (loads the models); called once, in the runner's thread.
+        factory: builds the pipeline (loads the models), in the models' thread; called again
+            after a while when it failed with one of AWAY, else once.
         batch_pictures: pictures in one batch.
         max_waiting: pictures that may wait for each priority; submitting more blocks.
+        retry_s: the first pause before the factory is called again; it doubles up to
+            MOST_RETRY_S.
+        lanes: batches of one priority under way at once.
     """
 
     def __init__(
@@ -51,20 +60,32 @@ class PipelineRunner:
         *,
         batch_pictures: int = 8,
         max_waiting: int = 64,
+        retry_s: float = 1.0,
+        lanes: int = LANES,
     ) -> None:
         self._factory = factory
         self._batch_pictures = batch_pictures
-        self._max_waiting = max_waiting
+        self._retry_s = retry_s
+        self._turns = Turns()
         self._changed = threading.Condition()
-        self._heap: list[tuple[Priority, int, int, _Request]] = []
-        self._waiting = dict.fromkeys(Priority, 0)
-        self._order = itertools.count()
+        self._waiting = Waiting(max_waiting)
+        self._numbers = itertools.count()
+        self._running = 0
+        self._next: _Exchange | None = None
         self._closed = False
         self._pipeline: PicturePipeline | None = None
         self._error: BoxseekError | ProxyError | None = None
         self._settled = threading.Event()
+        self._lanes = [
+            threading.Thread(
+                target=self._lane, args=(priority,), name=f"lane-{priority.name}", daemon=True
+            )
+            for priority in Priority
+            for _ in range(lanes)
+        ]
         self._thread = threading.Thread(target=self._work, name="pipeline", daemon=True)
-        self._thread.start()
+        for thread in (self._thread, *self._lanes):
+            thread.start()
 
     @property
     def ready(self) -> bool:
@@ -73,7 +94,10 @@ class PipelineRunner:
 
     @property
     def error(self) -> BoxseekError | ProxyError | None:
-        """Why the models could not be loaded; every submitted request gets it too."""
+        """Why the models could not be loaded; every submitted request gets it too.
+
+        One of AWAY goes by itself once what is away is back.
+        """
         return self._error
 
     @property
@@ -102,17 +126,16 @@ class PipelineRunner:
         if not tasks:
             future.set_result([])
             return future
-        request = _Request(tuple(tasks), future)
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._has_room(priority, len(tasks)))
+            self._changed.wait_for(
+                lambda: self._closed or self._waiting.has_room(priority, len(tasks))
+            )
             if self._closed:
                 raise ModelError("the pipeline is closed")
             if self._error is not None:
                 future.set_exception(self._error)
                 return future
-            for position in range(len(tasks)):
-                heapq.heappush(self._heap, (priority, next(self._order), position, request))
-            self._waiting[priority] += len(tasks)
+            self._waiting.add(Request(tuple(tasks), future), priority)
             self._changed.notify_all()
         return future
 
@@ -122,84 +145,155 @@ class PipelineRunner:
         """Submit tasks and wait for their results."""
         return self.submit(tasks, priority).result()
 
+    def attending(self) -> AbstractContextManager[None]:
+        """While a search is being answered, background work begins no further piece."""
+        return self._turns.attending()
+
+    def exchange(self, pipeline: PicturePipeline, then: Callable[[], None]) -> None:
+        """Use another pipeline from the next batch on; returns once it is in use.
+
+        Args:
+            pipeline: built elsewhere, used and closed by this runner from now on.
+            then: called when no batch runs.
+
+        Raises:
+            ModelError: the runner is closed, or its first models are not loaded.
+        """
+        done: Future[None] = Future()
+        with self._changed:
+            if self._closed or not self.ready or self._next is not None:
+                raise ModelError("the pipeline cannot be exchanged now")
+            self._next = _Exchange(pipeline, then, done)
+            self._changed.notify_all()
+        done.result()
+
     def close(self) -> None:
-        """End the thread after the batch it works on; what still waits fails."""
+        """End after the batches under way; what still waits fails."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        for lane in self._lanes:
+            lane.join()
+        self._turns.end()
         self._thread.join()
 
-    def _has_room(self, priority: Priority, count: int) -> bool:
-        waiting = self._waiting[priority]
-        return waiting == 0 or waiting + count <= self._max_waiting
-
     def _work(self) -> None:
+        """Load the models and do the lanes' pieces of model work, in this one thread."""
         try:
-            self._load()
-            while batch := self._next_batch():
-                self._run(batch)
+            self._load_patiently()
+            if self._pipeline is not None:
+                self._turns.serve()
         finally:
             self._drop_waiting(self._error or ModelError("the pipeline is closed"))
             if self._pipeline is not None:
                 self._pipeline.close()
 
+    def _load_patiently(self) -> None:
+        """Load the models; while what they need is away, again and again until closed."""
+        pause_s = self._retry_s
+        self._load()
+        while isinstance(self._error, AWAY):
+            self._drop_waiting(self._error)
+            with self._changed:
+                if self._changed.wait_for(lambda: self._closed, pause_s):
+                    return
+            pause_s = min(2 * pause_s, MOST_RETRY_S)
+            self._load()
+
     def _load(self) -> None:
+        pipeline: PicturePipeline | None = None
+        error: BoxseekError | ProxyError | None = None
         try:
-            self._pipeline = self._factory()
-        except (BoxseekError, ProxyError) as error:
-            self._error = error
-        except Exception as error:  # noqa: BLE001 - loading code of any library; kept and shown
-            self._error = ModelError(
-                f"the models could not be loaded: {type(error).__name__}: {error}"
+            pipeline = self._factory()
+            pipeline.warm_up()
+        except (BoxseekError, ProxyError) as known:
+            error = known
+        except Exception as foreign:  # noqa: BLE001 - loading code of any library; kept and shown
+            error = ModelError(
+                f"the models could not be loaded: {type(foreign).__name__}: {foreign}"
             )
-            self._error.__cause__ = error
+            error.__cause__ = foreign
+        with self._changed:
+            self._error = error
+            if error is None:
+                self._pipeline = pipeline
+            self._changed.notify_all()
         self._settled.set()
 
-    def _next_batch(self) -> list[tuple[_Request, int]]:
-        """The next pictures of the highest waiting priority; empty when it is time to end."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._error or self._heap)
-            if self._closed or self._error:
-                return []
-            first = self._heap[0][0]
-            batch: list[tuple[_Request, int]] = []
-            while self._heap and self._heap[0][0] == first and len(batch) < self._batch_pictures:
-                _, _, position, request = heapq.heappop(self._heap)
-                self._waiting[first] -= 1
-                if not request.future.done():
-                    batch.append((request, position))
-            self._changed.notify_all()
-        return batch or self._next_batch()
+    def _lane(self, priority: Priority) -> None:
+        """Take batches of one priority, one after another, until it is time to end."""
+        while (taken := self._take(priority)) is not None:
+            try:
+                self._run(*taken, priority)
+            finally:
+                with self._changed:
+                    self._running -= 1
+                    self._changed.notify_all()
 
-    def _run(self, batch: Sequence[tuple[_Request, int]]) -> None:
-        pipeline = self._pipeline
-        if pipeline is None:
-            raise ModelError("the pipeline runs before it is loaded")
+    def _take(
+        self, priority: Priority
+    ) -> tuple[PicturePipeline, list[tuple[Request, int]], int] | None:
+        """The pipeline, the next batch and its number; None when it is time to end."""
+        with self._changed:
+            while not self._closed:
+                self._exchange_when_idle()
+                if self._pipeline is not None and self._next is None:
+                    batch = self._waiting.take(priority, self._batch_pictures)
+                    self._changed.notify_all()
+                    if batch:
+                        self._running += 1
+                        return self._pipeline, batch, next(self._numbers)
+                self._changed.wait_for(lambda: self._closed or self._has_work(priority))
+        return None
+
+    def _has_work(self, priority: Priority) -> bool:
+        if self._next is not None:
+            return self._running == 0
+        return self._pipeline is not None and self._waiting.has(priority)
+
+    def _exchange_when_idle(self) -> None:
+        """Use the pipeline that is waiting, if there is one and no batch is under way."""
+        if self._next is None or self._running:
+            return
+        before, following, self._next = self._pipeline, self._next, None
+        self._changed.notify_all()
         try:
-            results = pipeline.run([request.tasks[position] for request, position in batch])
+            following.then()
+        except BaseException as error:  # noqa: BLE001 - raised where exchange was called
+            following.done.set_exception(error)
+            return
+        self._pipeline = following.pipeline
+        if before is not None:
+            before.close()
+        following.done.set_result(None)
+
+    def _run(
+        self,
+        pipeline: PicturePipeline,
+        batch: Sequence[tuple[Request, int]],
+        number: int,
+        priority: Priority,
+    ) -> None:
+        turn = RankedTurn(self._turns, Rank(priority, number))
+        attending = self.attending() if priority is Priority.SEARCH else nullcontext()
+        try:
+            with attending:
+                results = pipeline.run([request.tasks[i] for request, i in batch], turn)
         except Exception as error:  # noqa: BLE001 - reaches every caller of this batch
             for request, _ in batch:
-                _fail(request.future, error)
+                request.fail(error)
             return
         for (request, position), result in zip(batch, results, strict=True):
-            request.results[position] = result
-            if len(request.results) == len(request.tasks):
-                _finish(request)
+            with self._changed:
+                whole = request.take(position, result)
+            if whole:
+                request.finish()
 
     def _drop_waiting(self, error: Exception) -> None:
         with self._changed:
-            for _, _, _, request in self._heap:
-                _fail(request.future, error)
-            self._heap.clear()
-            self._waiting = dict.fromkeys(Priority, 0)
+            for request in self._waiting.drop():
+                request.fail(error)
+            if self._next is not None:
+                self._next.done.set_exception(error)
+                self._next = None
             self._changed.notify_all()
-
-
-def _finish(request: _Request) -> None:
-    if request.future.set_running_or_notify_cancel():
-        request.future.set_result([request.results[i] for i in range(len(request.tasks))])
-
-
-def _fail(future: Future[list[PictureResult]], error: Exception) -> None:
-    if not future.done() and future.set_running_or_notify_cancel():
-        future.set_exception(error)

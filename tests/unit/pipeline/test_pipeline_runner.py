@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from embedding_pipeline.errors import ModelError, WeightsNotFound
 from embedding_pipeline.pipeline import PicturePipeline, PictureResult, PictureTask
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
+from embedding_pipeline.pipeline.turns import Turn
 from minio_proxy.picture.decode import Picture
 from minio_proxy.picture.header import Limits
 from support.models_fakes import FakeDetector, FakeEmbedder
@@ -24,14 +26,17 @@ class GatedPipeline(PicturePipeline):
         self.batches: list[list[str]] = []
         self.closed = False
 
-    def run(self, tasks: Sequence[PictureTask]) -> list[PictureResult]:
+    def warm_up(self) -> None:
+        """Not through the gate."""
+
+    def run(self, tasks: Sequence[PictureTask], turn: Turn | None = None) -> list[PictureResult]:
         """Run once the gate is open."""
         self.batches.append([task.key for task in tasks])
         self.started.set()
         assert self.gate.wait(10)
         if any(task.key == "break" for task in tasks):
             raise RuntimeError("broken pipeline")
-        return super().run(tasks)
+        return super().run(tasks, turn)
 
     def close(self) -> None:
         """Note it."""
@@ -49,7 +54,7 @@ def _tasks(prefix: str, count: int) -> list[PictureTask]:
 
 
 def _runner(pipeline: PicturePipeline, **options: int) -> PipelineRunner:
-    return PipelineRunner(lambda: pipeline, **options)
+    return PipelineRunner(lambda: pipeline, **{"lanes": 1, **options})  # type: ignore[arg-type]
 
 
 def test_a_request_gets_its_results_in_order() -> None:
@@ -65,17 +70,32 @@ def test_a_request_gets_its_results_in_order() -> None:
     assert pipeline.closed
 
 
-def test_a_search_goes_before_a_waiting_backfill() -> None:
-    """It waits for the batch that runs, not for the rest of the backfill."""
+def test_a_search_goes_its_own_way_beside_a_backfill() -> None:
+    """It begins while the backfill's batch is under way, and shares none with it."""
     pipeline = GatedPipeline()
     runner = _runner(pipeline, batch_pictures=2)
     backfill = runner.submit(_tasks("b", 4), Priority.BACKFILL)
     assert pipeline.started.wait(10)
     search = runner.submit(_tasks("s", 1), Priority.SEARCH)
+    while len(pipeline.batches) < 2:
+        time.sleep(0.001)
     pipeline.gate.set()
     search.result(10)
     backfill.result(10)
     assert pipeline.batches == [["b0", "b1"], ["s0"], ["b2", "b3"]]
+    runner.close()
+
+
+def test_two_batches_of_a_request_are_under_way_at_once() -> None:
+    """While one is at the models the next is decoded; no third begins."""
+    pipeline = GatedPipeline()
+    runner = _runner(pipeline, batch_pictures=2, lanes=2)
+    waiting = runner.submit(_tasks("b", 6), Priority.BACKFILL)
+    while len(pipeline.batches) < 2:
+        time.sleep(0.001)
+    assert sorted(pipeline.batches) == [["b0", "b1"], ["b2", "b3"]]
+    pipeline.gate.set()
+    assert [result.key for result in waiting.result(10)] == [f"b{i}" for i in range(6)]
     runner.close()
 
 
