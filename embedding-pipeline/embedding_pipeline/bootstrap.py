@@ -22,6 +22,7 @@ from embedding_pipeline.model_room import ModelRoom
 from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.loaded import LoadedModels
+from embedding_pipeline.models.quiet import available_cores
 from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
 from embedding_pipeline.pipeline.runner import Priority
@@ -280,6 +281,7 @@ class Boxseek:
             rankings=FrozenRankings(ttl_s=settings.cursor_ttl_s),
             labels=lambda: self.models.detector.labels if self.models else None,
             fetch=fetch,
+            attending=self.runner.attending,
             max_results=settings.max_results,
             min_score=settings.min_score,
         )
@@ -317,6 +319,7 @@ def pipeline_of(settings: Settings, models: LoadedModels) -> PicturePipeline:
         models.embedder,
         limits_of(settings),
         batch_pictures=settings.batch_pictures,
+        decode_threads=settings.threads or available_cores(),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from embedding_pipeline.domain.entries import Detection
@@ -66,6 +66,7 @@ class SearchService:
         rankings: where frozen rankings are kept.
         labels: the detector's classes; None while they are not known.
         fetch: bytes behind an address, or None where addresses are not allowed.
+        attending: entered while a question is answered; background work then waits.
         max_results: images that one search can page through.
         min_score: floor of a search that names none.
     """
@@ -80,6 +81,7 @@ class SearchService:
         rankings: FrozenRankings,
         labels: Callable[[], Sequence[str] | None],
         fetch: Callable[[str], bytes] | None = None,
+        attending: Callable[[], AbstractContextManager[object]] = nullcontext,
         max_results: int = 600,
         min_score: float = -1.0,
     ) -> None:
@@ -88,6 +90,7 @@ class SearchService:
         self._queries = queries
         self._rankings = rankings
         self._labels = labels
+        self._attending = attending
         self._max_results = max_results
         self._min_score = min_score
         self._reader = QueryReader(
@@ -108,9 +111,10 @@ class SearchService:
         started = time.perf_counter()
         _check_limit(request.limit)
         self._check_labels(request.where.labels)
-        index, understood = self._understood(request)
-        searching = time.perf_counter()
-        page = self._first_page(index, request, understood)
+        with self._attending():
+            index, understood = self._understood(request)
+            searching = time.perf_counter()
+            page = self._first_page(index, request, understood)
         return _timed(page, understood.timings, started, searching)
 
     def page(self, cursor: str, limit: int | None = None) -> SearchPage:
