@@ -80,8 +80,8 @@ def check_tools() -> None:
         )
         if not shutil.which(tool)
     ]
-    if shutil.which("java") and java_major() < OLDEST_JAVA:
-        missing.append(f"Java {OLDEST_JAVA} or newer; `java` is version {java_major()}")
+    if shutil.which(java_command()) and java_major() < OLDEST_JAVA:
+        missing.append(f"Java {OLDEST_JAVA} or newer; {java_command()} is version {java_major()}")
     if missing:
         raise NativeError(
             "native servers need what this machine lacks:\n  - "
@@ -90,9 +90,16 @@ def check_tools() -> None:
         )
 
 
+def java_command() -> str:
+    """``java`` of JAVA_HOME where that is set, else the one on the path."""
+    home = os.environ.get("JAVA_HOME", "")
+    return str(Path(home) / "bin" / "java") if home else "java"
+
+
 def java_major() -> int:
-    """Major version of the ``java`` on the path."""
-    text = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    """Major version of java_command."""
+    command = [java_command(), "-version"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     version = text.split('"')[1]
     return int(version.split(".")[0])
 

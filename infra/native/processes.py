@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assemble import BUILD, ELASTICSEARCH_LIB, MINIO_BINARY, NativeError, java_major
+from assemble import BUILD, ELASTICSEARCH_LIB, MINIO_BINARY, NativeError, java_command, java_major
 
 START_TIMEOUT_S = 120.0
 STOP_TIMEOUT_S = 30.0
@@ -53,9 +53,11 @@ def elasticsearch_command(
 ) -> list[str]:
     """Command line of one node; a cluster names the transport ports of all and its masters."""
     home = BUILD / "elasticsearch"
-    java = ["java", f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+UseG1GC"]
-    if java_major() >= 21:  # noqa: PLR2004 - first release with the incubating vector module open
+    java = [java_command(), f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", "-XX:+UseG1GC"]
+    if (major := java_major()) >= 21:  # noqa: PLR2004 - first with the incubating vector module open
         java += ["--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED"]
+        # Lucene 9.12 stops at 23 unless told; the module's interface has not changed since.
+        java += [f"-Dorg.apache.lucene.vectorization.upperJavaFeatureVersion={major}"]
     settings = {
         "cluster.name": "boxseek",
         "node.name": name,
