@@ -57,6 +57,18 @@ class Settings(ProxySettings):
         "letterbox",
         description="How a box becomes the embedder's square input (when an index is created).",
     )
+    runtime: Literal["auto", "native", "openvino"] = Field(
+        "auto",
+        description="What computes the models: PyTorch and ONNX Runtime (`native`), OpenVINO, or what a short measurement finds faster (when an index is created).",
+    )
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
+        "auto",
+        description="Arithmetic of the models; `auto`: the fastest that loses nothing, `int8`: calibrated on your own pictures (when an index is created).",
+    )
+    shrink_on_load: bool = Field(
+        True,
+        description="Decode a large JPEG at 1/2, 1/4 or 1/8 as long as its longer side keeps twice the detector's input (when an index is created).",
+    )
     threads: Annotated[int, Field(ge=0)] = Field(
         0, description="CPU threads of the models; 0: all cores."
     )
