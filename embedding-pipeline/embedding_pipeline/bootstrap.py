@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -302,14 +302,24 @@ def build_catalog(settings: Settings) -> IndexCatalog:
 
 
 def real_models(
-    settings: Settings, description: ModelDescription | None, artifacts: Artifacts | None = None
+    settings: Settings,
+    description: ModelDescription | None,
+    artifacts: Artifacts | None = None,
+    samples: Callable[[], Iterable[bytes]] | None = None,
 ) -> LoadedModels:
-    """Load the real models; torch is imported here and not before."""
+    """Load the real models; torch is imported here and not before.
+
+    Args:
+        settings: what is wanted, and where to look.
+        description: of the models; None for those that the settings choose.
+        artifacts: where quantized networks and projections are kept.
+        samples: bytes of stored pictures, for what a choice has to learn from them.
+    """
     from embedding_pipeline.models import resolve  # noqa: PLC0415 - see above
 
     if description is not None:
         return resolve.load_models(description, settings, artifacts=artifacts)
-    return resolve.resolve_models(settings, artifacts=artifacts)
+    return resolve.resolve_models(settings, artifacts=artifacts, samples=samples)
 
 
 def pipeline_of(settings: Settings, models: LoadedModels) -> PicturePipeline:

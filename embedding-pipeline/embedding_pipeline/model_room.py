@@ -98,7 +98,9 @@ class ModelRoom:
         def take() -> None:
             self.models = loaded
 
-        return self._pipeline_of(loaded), take
+        pipeline = self._pipeline_of(loaded)
+        pipeline.warm_up()
+        return pipeline, take
 
     def _switch(
         self, pipeline: PicturePipeline, index: ObjectIndex, take_models: Callable[[], None]

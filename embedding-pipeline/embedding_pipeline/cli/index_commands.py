@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
-from embedding_pipeline.bootstrap import build_catalog, real_models
+from embedding_pipeline.bootstrap import Boxseek, ModelSource, build_catalog, real_models
+from embedding_pipeline.cli.ingesting import stop_on_interrupt
+from embedding_pipeline.cli.rebuilding import LOCK, bring_up_to_date, tell
+from embedding_pipeline.ingest.failures import LEDGERS
+from embedding_pipeline.ingest.key_locks import only_one
+from embedding_pipeline.ingest.version_differences import differing_pictures
 from embedding_pipeline.ports.index import IndexCatalog, IndexVersion
 from embedding_pipeline.settings import Settings
 
@@ -39,12 +44,32 @@ def swap_version(settings: Settings, name: str) -> int:
     return 0
 
 
-def roll_back(settings: Settings) -> int:
-    """Make the previous version active again."""
-    with _catalog(settings) as catalog:
-        version = catalog.rollback()
-    print(f"{version.name} is active again")
-    return 0
+def roll_back(settings: Settings, models: ModelSource | None = None) -> int:
+    """Make the previous version active again, and bring it up to date.
+
+    Args:
+        settings: of everything.
+        models: loads the models; None takes the real ones.
+
+    Returns:
+        0, or 1 when the version lacks pictures that came since.
+    """
+    with (
+        stop_on_interrupt() as stop,
+        only_one(settings.data_dir / LEDGERS / LOCK, "rollback"),
+    ):
+        with _catalog(settings) as catalog:
+            version = catalog.rollback()
+        print(f"{version.name} is active again: {version.description.summary()}")
+        # The settings may name the models of the version that was active until now.
+        neutral = settings.model_copy(update={"detector": "", "embedder": ""})
+        with Boxseek.open(neutral, models=models) as boxseek:
+            count = _note_differences(boxseek)
+            if not count:
+                return 0
+            print(f"{count:,} pictures came, went or changed since; bringing them in")
+            report = bring_up_to_date(boxseek, stop)
+    return tell(report, "boxseek reindex", as_json=False)
 
 
 def drop_version(settings: Settings, name: str) -> int:
@@ -53,6 +78,21 @@ def drop_version(settings: Settings, name: str) -> int:
         catalog.drop(name)
     print(f"{name} is gone")
     return 0
+
+
+def _note_differences(boxseek: Boxseek) -> int:
+    """Note what the active version lacks, so that whoever runs its models brings it in."""
+    versions = boxseek.catalog.versions()
+    before = next((one for one in versions if one.previous), None)
+    with ExitStack() as stack:
+        active = stack.enter_context(closing(boxseek.catalog.open()))
+        old = None
+        if before is not None:
+            old = stack.enter_context(closing(boxseek.catalog.open(before.name)))
+        keys = list(differing_pictures(boxseek.originals.keys, active, old))
+    if keys:
+        boxseek.catch_up.note(keys)
+    return len(keys)
 
 
 @contextmanager

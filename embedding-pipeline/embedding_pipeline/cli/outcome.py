@@ -34,7 +34,9 @@ def run_command(command: Callable[[], object]) -> NoReturn:
         print(f"boxseek: {exc.message}", file=sys.stderr)
         sys.exit(COULD_NOT_RUN)
     except TyperException as exc:
-        print(f"boxseek: {exc.format_message()} (--help tells more)", file=sys.stderr)
+        # A command that needs another word after it has printed its help and says no more.
+        if message := exc.format_message():
+            print(f"boxseek: {message} (--help tells more)", file=sys.stderr)
         sys.exit(COULD_NOT_RUN)
     except (KeyboardInterrupt, Abort):
         print("boxseek: interrupted", file=sys.stderr)
@@ -60,8 +62,19 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: the first few wrong settings, each with what is wrong.
     """
-    try:
+    with settings_errors():
         return Settings()
+
+
+@contextmanager
+def settings_errors() -> Iterator[None]:
+    """Name wrong settings with their variables and values, as one error.
+
+    Raises:
+        SettingsError: the first few wrong settings, each with what is wrong.
+    """
+    try:
+        yield
     except ValidationError as exc:
         wrong = [
             f"BOXSEEK_{'_'.join(str(part) for part in error['loc']).upper()}"

@@ -1,41 +1,43 @@
-"""The index made anew from originals and records, while the old version goes on serving."""
+"""A new version of the index made from originals and records, while the old one serves."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 
 from embedding_pipeline.domain.description import ModelDescription
-from embedding_pipeline.domain.entries import PictureEntries
 from embedding_pipeline.errors import IndexConflict
+from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import Models
+from embedding_pipeline.ingest.mending import Mended, Mender
 from embedding_pipeline.ingest.progress import Progress
-from embedding_pipeline.ingest.shelving import entries_of, problem_of
 from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.ingest.stages import in_background
-from embedding_pipeline.pipeline.tasks import PictureTask
+from embedding_pipeline.ingest.unfinished import Unfinished
+from embedding_pipeline.ingest.version_check import Comparison, check_sane, compare
+from embedding_pipeline.ingest.version_differences import differing_pictures
+from embedding_pipeline.pipeline.tasks import PictureResult
 from embedding_pipeline.ports.index import IndexCatalog, IndexVersion, ObjectIndex
-from minio_proxy.errors import ObjectNotFound, ProxyError
 from minio_proxy.originals import Originals
-from minio_proxy.records import PictureRecord
 
-PAGE_KEYS = 1000
-MOST_ROUNDS = 5
-"""Rounds of catching up before the swap; each is as long as what arrived in the one before."""
+MOST_ROUNDS = 10
+"""Rounds of catching up before the flip and after it; each is as long as what came in the
+one before."""
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
-    """What a rebuild did.
+    """What a run did.
 
     Args:
         version: name of the new version.
         activated: searches go to it now.
-        pictures: that were indexed.
+        pictures: that were indexed, or whose record changed meanwhile.
         objects: that they have.
         problems: by image key; these pictures are stored but not in the new version.
+        comparison: with the version before; None when there was nothing to compare.
     """
 
     version: str
@@ -43,22 +45,37 @@ class RebuildReport:
     pictures: int
     objects: int
     problems: dict[str, Problem] = field(default_factory=dict)
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Pictures on their way: what the models made of those that the version lacks."""
+
+    image_keys: tuple[str, ...]
+    results: dict[str, PictureResult]
+    problems: dict[str, Problem]
 
 
 class Rebuild:
-    """Creates a version, fills it from the originals, makes it active.
+    """Creates a version, fills it from the originals, compares it, makes it active.
 
-    A run that was killed is taken up again: the newest version of the same models that was
-    never active is filled further.
+    A run that was killed leaves the old version active; the next one with the same models goes
+    on filling, one with others drops what it left. Uploads and deletes may go on meanwhile:
+    rounds of catching up end when nothing differs any more, and one follows after the flip,
+    for writers that had not seen it yet (see catch_up).
 
     Args:
         catalog: of versions.
         originals: the truth.
+        locks: the same that uploads take.
         models: runs the pipeline that ``description`` describes.
         description: of the models of the new version.
         progress: counts for displays.
+        unfinished: remembers the version that is being filled.
         batch_pictures: pictures in one batch of model work.
         stop: ends the run after the batch in flight; the old version then goes on.
+        force: make it active whatever the comparison says.
     """
 
     def __init__(
@@ -66,163 +83,174 @@ class Rebuild:
         *,
         catalog: IndexCatalog,
         originals: Originals,
+        locks: KeyLocks,
         models: Models,
         description: ModelDescription,
         progress: Progress,
+        unfinished: Unfinished,
         batch_pictures: int,
         stop: threading.Event,
+        force: bool = False,
     ) -> None:
         self._catalog = catalog
         self._originals = originals
-        self._models = models
+        self._mender = Mender(originals, locks, models)
         self._description = description
         self._progress = progress
+        self._unfinished = unfinished
         self._batch_pictures = batch_pictures
         self._stop = stop
+        self._force = force
         self._problems: dict[str, Problem] = {}
-        self._pictures = 0
-        self._objects = 0
+        self._objects: dict[str, int] = {}
+        self._activated = False
 
     def run(self) -> RebuildReport:
-        """Fill and activate; what arrives meanwhile is caught up with.
+        """Fill and activate; what arrives, goes or changes meanwhile is caught up with.
 
         Raises:
-            IndexConflict: nothing could be indexed although there are originals, so the old
-                version stays active.
+            IndexConflict: the new version is not fit to be searched (see check_sane), so the
+                old one stays active.
         """
         self._progress.begin()
-        version = self._unfinished() or self._catalog.create(self._description)
         try:
-            with closing(self._catalog.open(version.name)) as index:
-                self._fill(index)
-                if not self._stop.is_set():
-                    self._check(index)
-                    index.optimize()
-                    self._catalog.activate(version.name)
-                    # Uploads between the last look and the swap went to the old version.
-                    self._round(index)
-                    index.make_searchable()
+            before = self._catalog.active()
+            version = self._unfinished.take_up(self._catalog, self._description)
+            comparison = self._fill_and_activate(version, before)
         finally:
             self._progress.end()
+        if self._activated:
+            self._unfinished.forget()
+        return self._report(version, comparison)
+
+    def bring_up_to_date(self) -> RebuildReport:
+        """Catch up on the active version itself, after a rollback or a kill behind the flip.
+
+        What changed in the version before is brought over too.
+        """
+        self._progress.begin()
+        try:
+            before = next((one for one in self._catalog.versions() if one.previous), None)
+            with (
+                closing(self._catalog.open()) as index,
+                _opened(self._catalog, before) as old,
+            ):
+                self._catch_up(index, old)
+                index.make_searchable()
+                version = index.version
+        finally:
+            self._progress.end()
+        self._activated = not self._stop.is_set()
+        if self._activated:
+            self._unfinished.forget()
+        return self._report(version, None)
+
+    def _fill_and_activate(
+        self, version: IndexVersion, before: IndexVersion | None
+    ) -> Comparison | None:
+        comparison: Comparison | None = None
+        with (
+            closing(self._catalog.open(version.name)) as index,
+            _opened(self._catalog, before) as old,
+        ):
+            self._catch_up(index, old)
+            if self._stopped():
+                return None
+            self._check(index)
+            index.optimize()
+            if old is not None:
+                comparison = compare(old, index)
+                if not self._force:
+                    check_sane(comparison, version.name)
+            self._catch_up(index, old)
+            if self._stopped():
+                return comparison
+            self._catalog.activate(version.name)
+            self._activated = True  # from here on the run goes to its end
+            self._catch_up(index, old)
+            index.make_searchable()
+        return comparison
+
+    def _report(self, version: IndexVersion, comparison: Comparison | None) -> RebuildReport:
         return RebuildReport(
-            version.name, not self._stop.is_set(), self._pictures, self._objects, self._problems
+            version.name,
+            self._activated,
+            len(self._objects),
+            sum(self._objects.values()),
+            self._problems,
+            comparison,
         )
 
-    def _unfinished(self) -> IndexVersion | None:
-        versions = self._catalog.versions()
-        active = next((version.name for version in versions if version.active), "")
-        for version in reversed(versions):
-            unused = not version.active and not version.previous and version.name > active
-            if unused and not version.description.differences(self._description):
-                return version
-        return None
-
-    def _fill(self, index: ObjectIndex) -> None:
+    def _catch_up(self, index: ObjectIndex, old: ObjectIndex | None) -> None:
+        """Rounds until one changes nothing."""
         for _ in range(MOST_ROUNDS):
-            if self._stop.is_set() or not self._round(index):
+            if self._stopped() or not self._round(index, old):
                 return
 
-    def _round(self, index: ObjectIndex) -> int:
-        """Index what is stored and not yet in the version, drop what is no longer stored."""
+    def _stopped(self) -> bool:
+        return self._stop.is_set() and not self._activated
+
+    def _round(self, index: ObjectIndex, old: ObjectIndex | None) -> bool:
+        """Mend what differs from the store, and from the version that uploads write to."""
         index.make_searchable()
-        extra = [key for key, side in self._differences(index) if side == "index"]
-        index.delete(extra)
-        missing = sum(
-            side == "store" and key not in self._problems for key, side in self._differences(index)
-        )
-        self._progress.planned(self._pictures + len(self._problems) + missing, complete=True)
-        with in_background(self._modelled(self._batches(index))) as batches:
+        if old is not None:
+            old.make_searchable()
+        changed = False
+        self._plan(index, old)
+        with in_background(self._modelled(index, self._batches(index, old))) as batches:
             for batch in batches:
-                self._write(index, batch)
-        return missing
+                changed |= self._write(index, batch)
+        return changed
 
-    def _differences(self, index: ObjectIndex) -> Iterator[tuple[str, str]]:
-        """Keys that only one side has, and which: two sorted listings merged."""
-        stored = _paged(lambda after: self._originals.keys(after, PAGE_KEYS))
-        indexed = _paged(
-            lambda after: [e.image_key for e in index.pictures(after=after, limit=PAGE_KEYS)]
-        )
-        left, right = next(stored, None), next(indexed, None)
-        while left is not None or right is not None:
-            if left == right:
-                left, right = next(stored, None), next(indexed, None)
-            elif right is None or (left is not None and left < right):
-                yield left or "", "store"
-                left = next(stored, None)
-            else:
-                yield right, "index"
-                right = next(indexed, None)
+    def _differing(self, index: ObjectIndex, old: ObjectIndex | None) -> Iterator[str]:
+        for key in differing_pictures(self._originals.keys, index, old):
+            if key not in self._problems:
+                yield key
 
-    def _batches(self, index: ObjectIndex) -> Iterator[list[str]]:
+    def _plan(self, index: ObjectIndex, old: ObjectIndex | None) -> None:
+        count = sum(1 for _ in self._differing(index, old))
+        self._progress.planned(self._progress.snapshot().done + count, complete=True)
+
+    def _batches(self, index: ObjectIndex, old: ObjectIndex | None) -> Iterator[list[str]]:
         batch: list[str] = []
-        for key, side in self._differences(index):
-            if self._stop.is_set():
+        for key in self._differing(index, old):
+            if self._stopped():
                 return
-            if side == "store" and key not in self._problems:
-                batch.append(key)
+            batch.append(key)
             if len(batch) == self._batch_pictures:
                 yield batch
                 batch = []
         if batch:
             yield batch
 
-    def _modelled(self, batches: Iterator[Sequence[str]]) -> Iterator[list[PictureEntries]]:
+    def _modelled(self, index: ObjectIndex, batches: Iterator[Sequence[str]]) -> Iterator[_Batch]:
         for keys in batches:
             with self._progress.busy("read"):
-                data = {key: content for key in keys if (content := self._read(key)) is not None}
+                lacking = [key for key in keys if index.picture(key) is None]
+                data, problems = self._mender.read(lacking)
             with self._progress.busy("models"):
-                made = self._entries(data)
-            yield made
+                results = self._mender.results(data)
+            yield _Batch(tuple(keys), results, problems)
 
-    def _read(self, key: str) -> bytes | None:
-        try:
-            return self._originals.read(key)
-        except ObjectNotFound:
-            return None  # deleted meanwhile
-        except ProxyError as exc:
-            self._failed(key, problem_of(exc, "read"))
-            return None
-
-    def _entries(self, data: dict[str, bytes]) -> list[PictureEntries]:
-        results = self._models([PictureTask(content, key=key) for key, content in data.items()])
-        made: list[PictureEntries] = []
-        for key, result in zip(data, results, strict=True):
-            if result.failure is not None:
-                failure = result.failure
-                problem = Problem(
-                    "failed", failure.stage, failure.reason, failure.code, failure.retryable
-                )
-                self._failed(key, problem)
-                continue
-            with suppress(ObjectNotFound):  # deleted meanwhile
-                made.append(entries_of(self._record(key), result))
-        return made
-
-    def _record(self, key: str) -> PictureRecord:
-        stat, record = self._originals.stat(key), self._originals.record(key)
-        if record.first_added_at is None:
-            # Stored by a run that was killed before it wrote where the picture came from.
-            return replace(record, first_added_at=stat.modified_at)
-        return record
-
-    def _write(self, index: ObjectIndex, made: Sequence[PictureEntries]) -> None:
+    def _write(self, index: ObjectIndex, batch: _Batch) -> bool:
         with self._progress.busy("write"):
-            report = index.put(made)
-        for failure in report.failures:
-            problem = Problem(
-                "failed", failure.stage, failure.reason, failure.code, failure.retryable
+            done = self._mender.write(index, batch.image_keys, batch.results)
+        if any(key in batch.results for key in done.lacking):
+            raise IndexConflict(
+                "the models that run here were exchanged meanwhile (another version of the index "
+                "became active); run the same command again"
             )
-            self._failed(failure.key, problem)
-        for entries in made:
-            if entries.image_key not in self._problems:
-                objects = sum(entry.kind == "object" for entry in entries.entries)
-                self._pictures += 1
-                self._objects += objects
-                self._progress.finished("indexed", objects)
+        self._problems |= batch.problems | done.problems
+        self._objects |= done.objects
+        for key in batch.image_keys:
+            self._finished(key, done)
+        return done.changed
 
-    def _failed(self, key: str, problem: Problem) -> None:
-        self._problems[key] = problem
-        self._progress.finished("failed", 0)
+    def _finished(self, key: str, done: Mended) -> None:
+        if key in self._problems:
+            self._progress.finished("failed", 0)
+        else:
+            self._progress.finished("indexed", done.objects.get(key, 0))
 
     def _check(self, index: ObjectIndex) -> None:
         index.make_searchable()
@@ -233,8 +261,10 @@ class Rebuild:
             )
 
 
-def _paged(page_after: Callable[[str], list[str]]) -> Iterator[str]:
-    after = ""
-    while page := page_after(after):
-        yield from page
-        after = page[-1]
+@contextmanager
+def _opened(catalog: IndexCatalog, version: IndexVersion | None) -> Iterator[ObjectIndex | None]:
+    if version is None:
+        yield None
+        return
+    with closing(catalog.open(version.name)) as index:
+        yield index

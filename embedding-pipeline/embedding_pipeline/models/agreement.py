@@ -22,7 +22,8 @@ def check_names(settings: Settings, description: ModelDescription) -> None:
             raise DescriptionMismatch(
                 f"The index was made with the {role} {made_by[role]}, but "
                 f"BOXSEEK_{role.upper()} names {wanted}. Leave the setting out to use the index "
-                "as it is, or ingest into another one (BOXSEEK_DATA_DIR, "
+                "as it is, run `boxseek reindex` to make it anew with what the settings name "
+                "(the old one serves meanwhile), or ingest into another one (BOXSEEK_DATA_DIR, "
                 "BOXSEEK_ELASTICSEARCH_INDEX).",
                 expected=made_by[role],
                 actual=wanted,

@@ -12,9 +12,11 @@ import pytest
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.ingest.folder_source import FolderSource
 from embedding_pipeline.ingest.ingest_run import IngestOptions
+from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import Models, Upload
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.rebuild import Rebuild, RebuildReport
+from embedding_pipeline.ingest.unfinished import Unfinished
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from support.ingest_workshop import LIMITS, Workshop, fill_folder, jpeg, key_of
 
@@ -49,9 +51,11 @@ def rebuild(
     return Rebuild(
         catalog=catalog,
         originals=workshop.originals,
+        locks=KeyLocks(workshop.folder / "locks"),
         models=models or workshop.models,
         description=workshop.description,
         progress=Progress(),
+        unfinished=Unfinished(workshop.folder),
         batch_pictures=4,
         stop=stop or threading.Event(),
     ).run()
