@@ -1,11 +1,18 @@
 /** Every word that the page shows. */
-import { type ApiError, OFFLINE, TIMEOUT, UNREADABLE } from "./api/errors";
+import { type ApiError, OFFLINE, STOPPED, TIMEOUT, UNREADABLE } from "./api/errors";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
 export const texts = {
   brand: "Boxseek",
-  nav: { label: "Pages", search: "Search", add: "Add pictures", index: "Index" },
+  nav: {
+    label: "Pages",
+    search: "Search",
+    add: "Add pictures",
+    index: "Index",
+    logout: "Log out",
+    uploading: (done: number, of: number) => `${done} of ${of}`,
+  },
   skip: "Skip to content",
   notices: "Notices",
   pictures: (n: number) => count(n, "picture", "pictures"),
@@ -39,7 +46,12 @@ export const texts = {
     region: "Your picture",
     reading: "Looking for objects…",
     picture: "The picture that is searched with",
-    noPreview: "This browser cannot show this format; the search can still read it.",
+    noPreview: "This picture cannot be shown; the search can still use it.",
+    noPreviewYet: "This browser cannot show this format. A preview comes with the answer.",
+    fetching: "Fetching the picture…",
+    copy: "Copy link",
+    copied: "Copied. It works for 24 hours.",
+    notCopied: "Copy the address from the address bar.",
     found: (n: number) =>
       n === 0 ? "No objects were recognised. Draw a box around what you mean." : `${count(n, "object", "objects")} found. Choose one, or draw a box.`,
     searchFor: (label: string, confidence: number) =>
@@ -47,7 +59,9 @@ export const texts = {
     tools: "How to choose",
     whole: "Whole picture",
     draw: "Draw a box",
-    drawHint: "Drag over the picture. Or use the keys: arrows move, Shift with arrows resizes, Enter searches, Escape gives up.",
+    drawHint: "Drag over the picture.",
+    drawKeys:
+      "Or use the keys: arrows move, Shift with arrows resizes, Enter searches, Escape gives up.",
     own: "Your box. Arrows move it, Shift with arrows resizes it, Enter searches, Escape removes it.",
     searchBox: "Search this box",
     removeBox: "Remove box",
@@ -60,6 +74,8 @@ export const texts = {
   results: {
     region: "Results",
     loading: "Searching…",
+    slow: "This takes longer than usual: the service is busy or still starting.",
+    stop: "Stop searching",
     shown: (shown: number, hidden: number, more: boolean) =>
       `${count(shown, "picture", "pictures")}${more ? " so far" : ""}${hidden > 0 ? `, ${hidden.toLocaleString("en")} below the score cut` : ""}`,
     open: (rank: number, score: number, names: string) =>
@@ -91,6 +107,14 @@ export const texts = {
     ],
   },
 
+  below: {
+    title: "Below the score cut",
+    count: (n: number, floor: number) =>
+      `${count(n, "picture", "pictures")} below ${floor.toFixed(2)}`,
+    lower: (floor: number) => `Lower the cut to ${floor.toFixed(2)}`,
+    open: (score: number) => `Cut off, score ${score.toFixed(2)}. Open large`,
+  },
+
   filters: {
     region: "Filters",
     toggle: "Filters",
@@ -106,11 +130,19 @@ export const texts = {
     scoreAll: "all",
     cuts: (n: number, of: number) => (n === 0 ? `Keeps all ${of} loaded` : `Hides ${n} of ${of} loaded`),
     clear: "Clear filters",
+    set: "Filters that are set",
+    remove: (name: string) => `Remove filter: ${name}`,
+    only: { object: "objects only", image: "pictures only" },
+    inCollection: (name: string) => `in ${name}`,
+    since: (day: string) => `taken from ${day}`,
+    until: (day: string) => `taken before ${day}`,
+    atLeast: (score: number) => `score at least ${score.toFixed(2)}`,
     moreLabels: (n: number) => `${n} more`,
   },
 
   detail: {
     title: "Picture",
+    place: (n: number, of: number, more: boolean) => `Picture ${n} of ${of}${more ? "+" : ""}`,
     objects: "Objects in this picture",
     zoomIn: "Zoom in",
     zoomOut: "Zoom out",
@@ -174,6 +206,8 @@ export const texts = {
     },
     find: "Show",
     list: "Files",
+    notAllowed: "Your key may search, not add. Log in with a key of the scope write.",
+    notListed: (n: number) => `${count(n, "file", "files")} not listed here; all are counted above.`,
   },
 
   index: {
@@ -204,6 +238,21 @@ export const texts = {
     remove: (n: number) => `Delete picture ${n}`,
     loading: "Reading the index…",
     none: "The index is empty.",
+    state: "State of the index",
+    modelsState: { ready: "Models ready", loading: "Models are being loaded", failed: "No models" },
+    answers: "Index answers",
+    silent: "Index does not answer",
+    calm: "Nothing is being indexed",
+  },
+
+  failures: {
+    title: "Not brought in",
+    list: "Files that could not be brought in",
+    lead: "boxseek ingest SOURCE --retry-failed tries again what may work another time.",
+    none: "Every file that was given to boxseek ingest is in the index.",
+    state: { failed: "failed", rejected: "rejected" },
+    stage: (stage: string) => `at ${stage}`,
+    retryable: "may work another time",
   },
 
   status: {
@@ -226,6 +275,7 @@ export const texts = {
 const byCode: Record<string, string> = {
   [OFFLINE]: "The service cannot be reached. Is it running?",
   [TIMEOUT]: "The service took too long to answer.",
+  [STOPPED]: "The search was stopped.",
   [UNREADABLE]: "Something between this page and the service answered instead of it.",
   picture_too_large: "This picture is too large.",
   unsupported_format: "This is not a picture of a kind that Boxseek reads.",
@@ -243,6 +293,10 @@ const byCode: Record<string, string> = {
   not_allowed: "Your key does not allow this.",
   too_many_requests: "The service is busy.",
   index_not_found: "Nothing has been indexed yet.",
+  index_unavailable: "The index does not answer.",
+  store_unavailable: "The store of the pictures does not answer.",
+  index_full: "The index has no space left.",
+  store_full: "The store of the pictures has no space left.",
 };
 
 const byStatus: Record<number, string> = {
@@ -250,7 +304,14 @@ const byStatus: Record<number, string> = {
   415: "This is not a picture of a kind that Boxseek reads.",
   429: "The service is busy.",
   503: "The service is not ready yet.",
+  507: "There is no space left.",
 };
+
+/** What stands on the browser's tab. */
+export function pageTitle(page: "search" | "add" | "index", searched: string | null): string {
+  const name = page === "search" ? searched : texts.nav[page];
+  return name ? `${name} · ${texts.brand}` : texts.brand;
+}
 
 /** What to tell a person about an error: our own words first, then those of the API. */
 export function errorText(error: ApiError): string {

@@ -8,6 +8,7 @@ import {
   dragBox,
   type Handle,
   middleBox,
+  middleSquare,
   MIN_SIDE,
   sameBox,
   scaleBox,
@@ -81,5 +82,15 @@ describe("small helpers", () => {
     expect(bySizeFalling(given).map(({ box }) => area(box))).toEqual([2500, 25]);
     expect(given[0]?.box).toEqual([0, 0, 5, 5]);
     expect(bySizeFalling([])).toEqual([]);
+  });
+});
+
+describe("middleSquare", () => {
+  it.each<[Box, Box]>([
+    [[0, 0, 10, 10], [0, 0, 10, 10]],
+    [[0, 0, 30, 10], [10, 0, 20, 10]],
+    [[5, 0, 15, 100], [5, 45, 15, 55]],
+  ])("of %j", (box, expected) => {
+    expect(middleSquare(box)).toEqual(expected);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../src/api/errors";
 import { type Asked, NO_FILTERS } from "../src/api/search";
 import type { Hit, SearchAnswer } from "../src/api/types";
-import { above, histogram, withPage, foundFrom } from "../src/composables/found";
+import { above, below, foundFrom, histogram, near, withPage } from "../src/composables/found";
 import { type Place, type SearchPlace, START } from "../src/composables/place";
 import type { Address } from "../src/composables/useAddress";
 import { useSearch } from "../src/composables/useSearch";
@@ -15,6 +15,7 @@ function hit(key: string, score: number): Hit {
     score,
     image_url: `/objects/${key}`,
     thumbnail_url: `/thumbnails/512/${key}`,
+    thumbnails: [{ width: 256, url: `/thumbnails/256/${key}` }],
     width: 4,
     height: 3,
     matches: [{ ...match, box: [0, 0, 1, 1], score, crop_url: "/crops" }],
@@ -182,6 +183,22 @@ describe("state of a search", () => {
     expect(search.state.value).toMatchObject({ found: { hits: [{ image_key: "b" }] } });
   });
 
+  it("can be stopped, and asked again", async () => {
+    const { search, service } = begin(at("one"));
+    search.stop();
+    expect(service.at(0).signal.aborted).toBe(true);
+    const { value } = search.state;
+    if (value.status !== "error") throw new Error(value.status);
+    expect(value.error.code).toBe("stopped");
+    service.at(0).give(answer("one", [hit("late", 0.9)]));
+    await settle();
+    expect(search.state.value.status).toBe("error");
+    value.retry();
+    service.at(1).give(answer("one", [hit("a", 0.9)]));
+    await settle();
+    expect(search.state.value).toMatchObject({ found: { hits: [{ image_key: "a" }] } });
+  });
+
   it("aborts what runs when the page goes", () => {
     const { service, scope } = begin(at("one"));
     scope.stop();
@@ -196,6 +213,22 @@ describe("what was found", () => {
     expect(above(found.hits, null)).toHaveLength(2);
     expect(above(found.hits, 0.5).map(({ image_key }) => image_key)).toEqual(["a"]);
     expect(above([], 0.5)).toEqual([]);
+  });
+
+  it("names what the cut hides", () => {
+    expect(below(found.hits, null)).toEqual([]);
+    expect(below(found.hits, 0.5).map(({ image_key }) => image_key)).toEqual(["b"]);
+  });
+
+  it.each([
+    [[], []],
+    [[0.4], [0.4]],
+    [[0.9, 0.85, 0.5], [0.9, 0.85]],
+    [[0.31, 0.3, 0.22, 0.1], [0.31, 0.3, 0.22]],
+  ])("keeps of the matches %j those near the best", (scores, expected) => {
+    const [match] = hit("a", 1).matches;
+    if (!match) throw new Error("a hit without a match");
+    expect(near(scores.map((score) => ({ ...match, score }))).map((m) => m.score)).toEqual(expected);
   });
 
   it("grows by pages", () => {

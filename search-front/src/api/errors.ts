@@ -14,6 +14,7 @@ export class ApiError extends Error {
 
 export const OFFLINE = "offline";
 export const TIMEOUT = "timeout";
+export const STOPPED = "stopped";
 export const UNREADABLE = "unreadable_answer";
 
 /** True for a request that was given up because a newer one took its place. */

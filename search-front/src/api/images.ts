@@ -1,5 +1,13 @@
 import { call } from "./http";
-import type { CollectionsAnswer, Counts, ImageList, IndexedImage, LabelsAnswer, Status } from "./types";
+import type {
+  CollectionsAnswer,
+  Counts,
+  FailureList,
+  ImageList,
+  IndexedImage,
+  LabelsAnswer,
+  Status,
+} from "./types";
 
 /** Everything about the service at a glance. */
 export function status(signal?: AbortSignal): Promise<Status> {
@@ -30,4 +38,10 @@ export async function labels(signal: AbortSignal): Promise<Counts> {
 /** How many pictures each collection has. */
 export async function collections(signal: AbortSignal): Promise<Counts> {
   return (await call<CollectionsAnswer>("/v1/collections", { signal })).collections;
+}
+
+/** What a backfill could not bring in, and what it refused. */
+export function failures(cursor: string | null, signal: AbortSignal): Promise<FailureList> {
+  const from = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+  return call<FailureList>(`/v1/failures?rejected=true&limit=50${from}`, { signal });
 }

@@ -30,4 +30,7 @@ export type AddAnswer = Schemas["AddAnswer"];
 export type LabelsAnswer = Schemas["LabelsAnswer"];
 export type CollectionsAnswer = Schemas["CollectionsAnswer"];
 export type Counts = Record<string, number>;
+export type Session = Schemas["SessionInfo"];
+export type Failure = Schemas["Failure"];
+export type FailureList = Schemas["FailuresAnswer"];
 export type Status = Schemas["StatusAnswer"];

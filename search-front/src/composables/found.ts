@@ -1,5 +1,5 @@
 /** What a search has found so far, and how pages and score floors change it. */
-import type { FoundObject, Hit, SearchAnswer, Searched } from "../api/types";
+import type { FoundObject, Hit, Match, SearchAnswer, Searched } from "../api/types";
 import type { Size } from "../geometry/boxes";
 
 export interface Found {
@@ -44,6 +44,20 @@ export function above(hits: readonly Hit[], floor: number | null): Hit[] {
   return hits
     .filter((hit) => hit.score >= floor)
     .map((hit) => ({ ...hit, matches: hit.matches.filter((match) => match.score >= floor) }));
+}
+
+/** Matches that score about as high as a picture's best are what it was found by. */
+const NEAR = 0.1;
+
+/** The best match of a picture and those near it; the others are there, but say little. */
+export function near(matches: readonly Match[]): Match[] {
+  const best = Math.max(...matches.map(({ score }) => score));
+  return matches.filter(({ score }) => score >= best - NEAR);
+}
+
+/** The hits that a score floor hides. */
+export function below(hits: readonly Hit[], floor: number | null): Hit[] {
+  return floor === null ? [] : hits.filter((hit) => hit.score < floor);
 }
 
 /** How many scores fall into each of some equal steps from low to high. */

@@ -2,11 +2,14 @@ import { onScopeDispose, type Ref, shallowRef, watch } from "vue";
 import { isAborted } from "../api/errors";
 import type { FoundObject, IndexedImage, StoredQuery } from "../api/types";
 import type { Size } from "../geometry/boxes";
+import { covering } from "../geometry/sizes";
 import type { Place, Question } from "./place";
 import type { PreparedPicture } from "./preparePicture";
 
 export interface QueryPicture {
   src: string | null;
+  /** Shown where this browser cannot show the other. */
+  fallback: string | null;
   size: Size | null;
   objects: FoundObject[];
   /** The service has looked at it: its size and objects are known. */
@@ -18,6 +21,9 @@ export interface QueryPictureApi {
   image(key: string, signal: AbortSignal): Promise<IndexedImage>;
 }
 
+/** The stage is about this wide, in CSS pixels. */
+const STAGE_PX = 560;
+
 /** The picture that is searched with: shown at once when it is new, fetched when an address names it. */
 export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureApi) {
   const picture = shallowRef<QueryPicture | null>(null);
@@ -27,7 +33,8 @@ export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureAp
   /** Show a picture that is being sent. */
   function showNew(prepared: PreparedPicture): void {
     fetching.abort();
-    picture.value = { src: prepared.src, size: prepared.size, objects: [], read: false };
+    const { src, size } = prepared;
+    picture.value = { src, fallback: null, size, objects: [], read: false };
   }
 
   /** Show none. */
@@ -39,8 +46,16 @@ export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureAp
   /** The API has named the picture that is shown; remember it for going back. */
   function name(queryId: string | null, size: Size, objects: FoundObject[]): void {
     const src = picture.value?.src ?? null;
-    picture.value = { src, size, objects, read: true };
+    picture.value = { src, fallback: null, size, objects, read: true };
     if (src !== null && queryId !== null) known.set(queryId, picture.value);
+  }
+
+  /** What is shown cannot be: show the other form of it, or say that there is none. */
+  function broken(): void {
+    const now = picture.value;
+    if (now === null) return;
+    picture.value = { ...now, src: now.fallback, fallback: null };
+    for (const [id, one] of known) if (one === now) known.set(id, picture.value);
   }
 
   async function follow(question: Question | null): Promise<void> {
@@ -71,20 +86,26 @@ export function useQueryPicture(place: Readonly<Ref<Place>>, api: QueryPictureAp
     { immediate: true },
   );
   onScopeDispose(() => fetching.abort());
-  return { picture: picture as Readonly<Ref<QueryPicture | null>>, showNew, name, clear };
+  return { picture: picture as Readonly<Ref<QueryPicture | null>>, showNew, name, clear, broken };
 }
 
 async function fetchPicture(question: Question, api: QueryPictureApi, signal: AbortSignal) {
   if (question.by === "query") {
     const stored = await api.storedQuery(question.id, signal);
-    return pictureOf(stored.image_url, stored, stored.objects);
+    return pictureOf(stored.image_url, stored.preview_url, stored, stored.objects);
   }
   const image = await api.image(imageKeyOf(question.id), signal);
-  return pictureOf(image.image_url, image, foundObjects(image));
+  const src = covering(image.thumbnails, STAGE_PX * devicePixelRatio)?.url ?? image.thumbnail_url;
+  return pictureOf(src, image.thumbnail_url, image, foundObjects(image));
 }
 
-function pictureOf(src: string, { width, height }: Size, objects: FoundObject[]): QueryPicture {
-  return { src, size: { width, height }, objects, read: true };
+function pictureOf(
+  src: string,
+  fallback: string,
+  { width, height }: Size,
+  objects: FoundObject[],
+): QueryPicture {
+  return { src, fallback, size: { width, height }, objects, read: true };
 }
 
 /** The entries of an indexed picture that are objects, in the form of a query's objects. */

@@ -1,5 +1,5 @@
 import { onScopeDispose, type Ref, shallowRef, watch } from "vue";
-import { ApiError, isAborted, OFFLINE } from "../api/errors";
+import { ApiError, isAborted, OFFLINE, STOPPED } from "../api/errors";
 import type { Asked, Filters } from "../api/search";
 import type { SearchAnswer } from "../api/types";
 import type { Address } from "./useAddress";
@@ -25,6 +25,7 @@ export function useSearch(address: Address, api: SearchApi) {
   const state = shallowRef<SearchState>({ status: "idle" });
   const answers = new Map<string, Found>();
   let running = new AbortController();
+  let latest: () => Promise<void> = async () => undefined;
 
   function restart(): AbortSignal {
     running.abort();
@@ -41,6 +42,7 @@ export function useSearch(address: Address, api: SearchApi) {
 
   /** Run one search; an answer that comes after the next question is dropped. */
   async function run(asked: Asked, filters: Filters, onFound: (found: Found) => void) {
+    latest = () => run(asked, filters, onFound);
     const signal = restart();
     const before = state.value.status === "done" ? state.value.found : null;
     state.value = { status: "loading", before };
@@ -51,7 +53,7 @@ export function useSearch(address: Address, api: SearchApi) {
       state.value = { status: "done", found, more: "idle" };
     } catch (error) {
       if (signal.aborted || isAborted(error)) return;
-      const retry = () => void run(asked, filters, onFound);
+      const retry = () => void latest();
       state.value = { status: "error", error: asApiError(error), retry };
     }
   }
@@ -66,6 +68,15 @@ export function useSearch(address: Address, api: SearchApi) {
       keep(searchKey(place), found);
       address.go(place);
     });
+  }
+
+  /** Wait no longer for the answer. */
+  function stop(): void {
+    const { status } = state.value;
+    if (status !== "loading") return;
+    running.abort();
+    const retry = () => void latest();
+    state.value = { status: "error", error: new ApiError(0, STOPPED, ""), retry };
   }
 
   function follow(place: Place): void {
@@ -133,7 +144,7 @@ export function useSearch(address: Address, api: SearchApi) {
     { immediate: true },
   );
   onScopeDispose(() => running.abort());
-  return { state: state as Readonly<Ref<SearchState>>, ask, more, again, reset, forget };
+  return { state: state as Readonly<Ref<SearchState>>, ask, more, again, stop, reset, forget };
 }
 
 export function asApiError(error: unknown): ApiError {

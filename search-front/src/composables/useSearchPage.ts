@@ -14,8 +14,8 @@ export type SearchPage = ReturnType<typeof useSearchPage>;
 /** Everything the search page does, without how it looks. */
 export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi) {
   const place = computed(() => (address.place.value.page === "search" ? address.place.value : START));
-  const { state, ask, more, again, reset, forget } = useSearch(address, api);
-  const { picture, showNew, name, clear } = useQueryPicture(address.place, api);
+  const { state, ask, more, again, stop, reset, forget } = useSearch(address, api);
+  const { picture, showNew, name, clear, broken } = useQueryPicture(address.place, api);
   const problem = shallowRef<ApiError | null>(null);
   /** What was sent, for when the service could not keep it under a query id. */
   let sent: Extract<Asked, { by: "picture" | "url" }> | null = null;
@@ -90,8 +90,10 @@ export function useSearchPage(address: Address, api: SearchApi & QueryPictureApi
     searching,
     askPicture,
     askUrl,
+    broken,
     more,
     again,
+    stop,
     home,
     resume,
     forget,

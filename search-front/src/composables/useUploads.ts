@@ -46,7 +46,8 @@ export function useUploads(send: Send, explain: (error: ApiError) => string, onA
   let lastId = 0;
 
   const update = (changes: ReadonlyMap<number, Partial<Upload>>) => {
-    uploads.value = uploads.value.map((u) => ({ ...u, ...changes.get(u.id) }));
+    // Files that did not change stay the same objects, so that their rows are not drawn again.
+    uploads.value = uploads.value.map((u) => (changes.has(u.id) ? { ...u, ...changes.get(u.id) } : u));
   };
   const updateAll = (batch: readonly Upload[], fields: Partial<Upload>) =>
     update(new Map(batch.map(({ id }) => [id, fields])));
@@ -152,6 +153,8 @@ function toUpload(id: number, file: File, collection: string): Upload {
 function outcome({ status, reason, image_key, objects }: AddedImage): Partial<Upload> {
   return { state: status, sent: 1, reason, imageKey: image_key, objects };
 }
+
+export type Uploads = ReturnType<typeof useUploads>;
 
 /** How many files are how far. */
 export function countStates(uploads: readonly Upload[]) {

@@ -57,6 +57,13 @@ export function middleBox({ width, height }: Size, share = 0.5): Box {
   return [dx, dy, width - dx, height - dy];
 }
 
+/** The largest square in the middle of a box. */
+export function middleSquare([x1, y1, x2, y2]: Box): Box {
+  const half = Math.min(x2 - x1, y2 - y1) / 2;
+  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+  return [x - half, y - half, x + half, y + half];
+}
+
 /** The whole picture as a box. */
 export function wholeBox({ width, height }: Size): Box {
   return [0, 0, width, height];

@@ -58,6 +58,31 @@ def test_hashed_files_are_cached_for_ever_and_others_checked(client: TestClient)
 
 
 @pytest.mark.parametrize(
+    ("accept", "encoding"),
+    [
+        ("gzip, deflate, br", "gzip"),
+        ("br;q=1, GZIP;q=0.5", "gzip"),
+        ("gzip;q=0", None),
+        ("br", None),
+        ("", None),
+    ],
+)
+def test_texts_are_compressed_for_those_who_take_it(
+    client: TestClient, accept: str, encoding: str | None
+) -> None:
+    """Script and style leave as gzip where it is accepted; each form has its own tag."""
+    plain = client.get("/assets/index-abc123.js", headers={"Accept-Encoding": "identity"})
+    answer = client.get("/assets/index-abc123.js", headers={"Accept-Encoding": accept})
+    assert answer.headers.get("content-encoding") == encoding
+    assert answer.content == plain.content
+    assert answer.headers["content-type"].split(";")[0] == "text/javascript"
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert (answer.headers["etag"] == plain.headers["etag"]) == (encoding is None)
+    asked = {"Accept-Encoding": accept, "If-None-Match": answer.headers["etag"]}
+    assert client.get("/assets/index-abc123.js", headers=asked).status_code == 304
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/missing.js",
