@@ -20,6 +20,7 @@ from embedding_pipeline.domain.entries import (
     image_key_of,
     object_id,
 )
+from embedding_pipeline.indexes.scoring import preferred
 from embedding_pipeline.ports.index import Floor, IndexVersion
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -106,15 +107,16 @@ class MemoryIndex:
     ) -> list[Candidate]:
         """See ObjectIndex."""
         self.asked.append(limit)
-        return [
+        found = [
             Candidate(
                 one.entry.object_id,
                 one.entry.label,
                 one.score,
-                prefer.bonus_of(one.entry.label) if prefer else 0.0,
+                prefer.bonus_of(one.entry.label, one.entry.confidence) if prefer else 0.0,
             )
-            for one in self._scored(vector, self._pictures, where, prefer)[:limit]
+            for one in self._scored(vector, self._pictures, where)
         ]
+        return found[:limit] if prefer is None else preferred(found, prefer, limit)
 
     def score(
         self,
@@ -162,7 +164,7 @@ class MemoryIndex:
             for entry, row in zip(one.entries, one.vectors, strict=True) if one else ():
                 if _passes(entry, where):
                     score = float(row @ vector)
-                    bonus = prefer.bonus_of(entry.label) if prefer else 0.0
+                    bonus = prefer.bonus_of(entry.label, entry.confidence) if prefer else 0.0
                     found.append(ScoredEntry(entry, score, score + bonus))
         return sorted(found, key=lambda one: (-one.rank_score, one.entry.object_id))
 

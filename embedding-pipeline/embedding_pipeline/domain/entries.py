@@ -104,15 +104,20 @@ class LabelPreference:
 
     Args:
         label: the class.
-        bonus: added to the score of its entries for the order; at least 0.
+        bonus: added to the score of its surest entries for the order; above 0.
+        sure_from: the detector's score from which an entry gets all of the bonus; below, its
+            share of it.
     """
 
     label: str
     bonus: float
+    sure_from: float = 0.6
 
-    def bonus_of(self, label: str | None) -> float:
-        """What an entry with this label gets."""
-        return self.bonus if label == self.label else 0.0
+    def bonus_of(self, label: str | None, confidence: float | None) -> float:
+        """What an entry with this label and detector score gets."""
+        if label != self.label or confidence is None:
+            return 0.0
+        return self.bonus * min(1.0, confidence / self.sure_from)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from embedding_pipeline.indexes.elasticsearch_documents import (
     similarity_of,
     text_of,
 )
-from embedding_pipeline.indexes.scoring import ranked, ranked_candidates, rounded_scores
+from embedding_pipeline.indexes.scoring import preferred, ranked, ranked_candidates, rounded_scores
 
 MAX_CANDIDATES = 10_000
 """Elasticsearch's bound of num_candidates and of the window of a result."""
@@ -27,7 +28,10 @@ OVERSAMPLE = {"hnsw": None, "int8_hnsw": 3.0, "bbq_hnsw": 5.0}
 """Quantized candidates that are scored again with the whole vectors, as a multiple of k."""
 
 _ENTRIES = {"source": NO_VECTORS}
-_CANDIDATES: dict[str, Any] = {"stored_fields": "_none_", "docvalue_fields": ["label"]}
+_CANDIDATES: dict[str, Any] = {
+    "stored_fields": "_none_",
+    "docvalue_fields": ["label", "bbox_score"],
+}
 """Columns only: reading a source costs much more, because it holds the vector too."""
 
 _SPARE = 8
@@ -74,6 +78,12 @@ class KnnSearch:
 
         A tie may reach over the limit; then more is fetched until the order by object id
         decides it, as far as Elasticsearch's window reaches.
+
+        Args:
+            query: ``(dimension,)`` float32.
+            limit: entries at most.
+            clauses: filters.
+            prefer: a label whose entries rank higher (see the port).
         """
         if limit > MAX_CANDIDATES:
             raise InvalidQuery(
@@ -84,9 +94,12 @@ class KnnSearch:
         wanted = min(limit + _SPARE, MAX_CANDIDATES)
         while True:
             found = self._found(query, wanted, clauses, prefer)
-            tied = len(found) == wanted and found[-1].rank_score == found[limit - 1].rank_score
+            tied = _ties_over(found, limit, wanted) or (
+                prefer is not None
+                and _ties_over([one for one in found if one.label == prefer.label], limit, wanted)
+            )
             if not tied or wanted == MAX_CANDIDATES:
-                return found[:limit]
+                return preferred(found, prefer, limit) if prefer else found[:limit]
             wanted = min(2 * wanted, MAX_CANDIDATES)
 
     def score(
@@ -152,7 +165,7 @@ class KnnSearch:
         answer = self._client.search(
             index=self._alias,
             query={"bool": self._ranking(query, wanted, candidates, clauses, prefer)},
-            size=wanted,
+            size=wanted if prefer is None else min(2 * wanted, MAX_CANDIDATES),
             sort=[{"_score": "desc"}, {"object_id": "asc"}],
             track_scores=True,
             track_total_hits=False,
@@ -180,9 +193,17 @@ class KnnSearch:
             return {"must": [everyone]}
         label = {"term": {"label": text_of(prefer.label)}}
         labelled = self._clause(query, wanted, candidates, [label, *clauses])
+        boost = {
+            "query": {"constant_score": {"filter": label}},
+            "functions": [
+                {"field_value_factor": {"field": "bbox_score", "factor": 1 / prefer.sure_from}}
+            ],
+            "max_boost": 1.0,
+            "boost": self._share * prefer.bonus,
+        }
         return {
             "must": [{"dis_max": {"queries": [everyone, labelled]}}],
-            "should": [{"constant_score": {"filter": label, "boost": self._share * prefer.bonus}}],
+            "should": [{"function_score": boost}],
         }
 
     def _clause(
@@ -207,9 +228,16 @@ class KnnSearch:
         self, hits: Sequence[Mapping[str, Any]], prefer: LabelPreference | None = None
     ) -> list[Candidate]:
         ids = [hit["sort"][1] for hit in hits]
-        labels = [hit.get("fields", {}).get("label", [None])[0] for hit in hits]
-        bonuses = [prefer.bonus_of(label) if prefer else 0.0 for label in labels]
-        return ranked_candidates(ids, labels, self._scores(hits, bonuses), prefer)
+        labels = [_value(hit, "label") for hit in hits]
+        if prefer is None:
+            return ranked_candidates(ids, labels, self._scores(hits))
+        bonuses = [
+            prefer.bonus_of(label, _value(hit, "bbox_score"))
+            for label, hit in zip(labels, hits, strict=True)
+        ]
+        found = ranked_candidates(ids, labels, self._scores(hits, bonuses))
+        bonus_of = dict(zip(ids, bonuses, strict=True))
+        return [replace(one, bonus=bonus_of[one.object_id]) for one in found]
 
     def _scores(
         self, hits: Sequence[Mapping[str, Any]], bonuses: Sequence[float] | None = None
@@ -230,3 +258,13 @@ class KnnSearch:
     def _count(self, clauses: list[dict[str, Any]]) -> int:
         answer = self._client.count(index=self._alias, query={"bool": {"filter": clauses}})
         return int(answer["count"])
+
+
+def _ties_over(closest: Sequence[Candidate], limit: int, wanted: int) -> bool:
+    """Whether equal scores reach over the limit, so that candidates may be missing."""
+    return len(closest) >= wanted and closest[wanted - 1].score == closest[limit - 1].score
+
+
+def _value(hit: Mapping[str, Any], field: str) -> Any:
+    """The only value of a column, or None."""
+    return hit.get("fields", {}).get(field, [None])[0]

@@ -125,12 +125,14 @@ class LanceDbIndex:
             return []
         condition = filter_sql(where)
         with self._errors():
-            found = self._vectors.nearest(query, limit, condition)
             if prefer is None:
-                return found
+                return self._vectors.nearest(query, limit, condition)
             labelled = _both(any_of_sql("label", [prefer.label]), condition)
-            found += self._vectors.nearest(query, limit, labelled)
-        return preferred(found, prefer)[:limit]
+            found = [
+                *self._vectors.nearest(query, limit, condition, prefer),
+                *self._vectors.nearest(query, limit, labelled, prefer),
+            ]
+        return preferred(found, prefer, limit)
 
     def score(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import lancedb
 import numpy as np
@@ -30,7 +31,7 @@ MOST_ENTRIES = 1000
 """Entries of a picture at most: their ids have three digits."""
 
 _SPARE = 8
-_CANDIDATE_COLUMNS = ["object_id", "label"]
+_CANDIDATE_COLUMNS = ["object_id", "label", "confidence"]
 
 
 class VectorSearch:
@@ -45,15 +46,21 @@ class VectorSearch:
         self._table = table
         self._embedder = embedder
 
-    def nearest(self, query: NDArray[np.float32], limit: int, condition: str) -> list[Candidate]:
+    def nearest(
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        condition: str,
+        prefer: LabelPreference | None = None,
+    ) -> list[Candidate]:
         """Return the ``limit`` entries closest to a query that meet an SQL condition.
 
         A tie may reach over the limit; then more is fetched until the order by object id
-        decides it.
+        decides it. A preference gives bonuses and changes nothing else.
         """
         wanted = limit + _SPARE
         while True:
-            found = self._ranked(self._nearest_rows(query, wanted, condition))
+            found = self._ranked(self._nearest_rows(query, wanted, condition), prefer)
             if len(found) < wanted or found[-1].score < found[limit - 1].score:
                 return found[:limit]
             wanted *= 2
@@ -104,9 +111,15 @@ class VectorSearch:
         search = search.select([*columns, "_distance"])
         return search.where(condition, prefilter=True) if condition else search
 
-    def _ranked(self, rows: pa.Table) -> list[Candidate]:
-        ids, labels = (rows[name].to_pylist() for name in _CANDIDATE_COLUMNS)
-        return ranked_candidates(ids, labels, self._scores(rows))
+    def _ranked(self, rows: pa.Table, prefer: LabelPreference | None = None) -> list[Candidate]:
+        ids, labels, sure = (rows[name].to_pylist() for name in _CANDIDATE_COLUMNS)
+        found = ranked_candidates(ids, labels, self._scores(rows))
+        if prefer is None:
+            return found
+        sure_of = dict(zip(ids, sure, strict=True))
+        return [
+            replace(one, bonus=prefer.bonus_of(one.label, sure_of[one.object_id])) for one in found
+        ]
 
     def _scores(self, rows: pa.Table) -> NDArray[np.float64]:
         distances = rows["_distance"].to_numpy().astype(np.float64)

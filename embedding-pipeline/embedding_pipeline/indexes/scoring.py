@@ -58,38 +58,38 @@ def ranked(
 ) -> list[ScoredEntry]:
     """Pair entries with their scores, greatest rank score first, ties by object id."""
     scored = [
-        ScoredEntry(entry, score, score + (prefer.bonus_of(entry.label) if prefer else 0.0))
+        ScoredEntry(
+            entry,
+            score,
+            score + (prefer.bonus_of(entry.label, entry.confidence) if prefer else 0.0),
+        )
         for entry, score in zip(entries, scores.tolist(), strict=True)
     ]
     return sorted(scored, key=lambda found: (-found.rank_score, found.entry.object_id))
 
 
 def ranked_candidates(
-    object_ids: Iterable[str],
-    labels: Iterable[str | None],
-    scores: NDArray[np.float64],
-    prefer: LabelPreference | None = None,
+    object_ids: Iterable[str], labels: Iterable[str | None], scores: NDArray[np.float64]
 ) -> list[Candidate]:
-    """Pair names and labels with their scores, greatest rank score first, ties by object id."""
-    if prefer is None:
-        found = map(Candidate, object_ids, labels, scores.tolist())
-        return sorted(found, key=lambda one: (-one.score, one.object_id))
-    preferred = [
-        Candidate(name, label, score, prefer.bonus_of(label))
-        for name, label, score in zip(object_ids, labels, scores.tolist(), strict=True)
-    ]
-    return sorted(preferred, key=lambda one: (-one.rank_score, one.object_id))
+    """Pair names and labels with their scores, best first, ties by object id."""
+    found = map(Candidate, object_ids, labels, scores.tolist())
+    return sorted(found, key=lambda one: (-one.score, one.object_id))
 
 
-def preferred(found: Iterable[Candidate], prefer: LabelPreference) -> list[Candidate]:
-    """Rank candidates anew with a preference; one that comes twice counts once."""
+def preferred(found: Iterable[Candidate], prefer: LabelPreference, limit: int) -> list[Candidate]:
+    """The best by rank score among the closest of all and the closest of a label.
+
+    Args:
+        found: at least the ``limit`` closest of all and the ``limit`` closest of the label, with
+            their bonuses; one that comes twice counts once.
+        prefer: the label.
+        limit: of the answer, and of either part.
+    """
     once = {one.object_id: one for one in found}.values()
-    return ranked_candidates(
-        [one.object_id for one in once],
-        [one.label for one in once],
-        np.array([one.score for one in once], np.float64),
-        prefer,
-    )
+    closest = sorted(once, key=lambda one: (-one.score, one.object_id))
+    labelled = [one for one in closest if one.label == prefer.label]
+    both = {one.object_id: one for one in (*closest[:limit], *labelled[:limit])}.values()
+    return sorted(both, key=lambda one: (-one.rank_score, one.object_id))[:limit]
 
 
 def labelled_pictures(pairs: Iterable[tuple[str, str | None]]) -> dict[str, int]:

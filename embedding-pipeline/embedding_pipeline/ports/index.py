@@ -139,9 +139,9 @@ class ObjectIndex(Protocol):
         """The entries closest to a vector, best first, ties by object id.
 
         Cheap for thousands of entries: no more of them is read than their names and labels.
-        With a preference the best are those of the greatest rank score, over all entries: they
-        are among the closest of all together with the closest of the label, so both are asked
-        for, and an entry is never there for its label alone.
+        With a preference, the ``limit`` closest of all and the ``limit`` closest of its label
+        are taken, and of these the ``limit`` of the greatest rank score: so a label that few of
+        the closest have is not starved, and no entry is there for its label alone.
 
         Args:
             vector: ``(dimension,)`` float32, unit length where the description says so.

@@ -16,27 +16,40 @@ DOG = LabelPreference("dog", 0.3)
 
 
 def _expected(
-    pictures: list[PictureEntries], query: NDArray[np.float32], prefer: LabelPreference
+    pictures: list[PictureEntries],
+    query: NDArray[np.float32],
+    prefer: LabelPreference,
+    limit: int,
 ) -> list[tuple[str, float, float]]:
-    """Every entry's name, score and rank score in the order of the contract."""
-    rows = []
+    """Name, score and rank score of each entry of the answer, in the order of the contract."""
+    rows: list[tuple[str, float, float]] = []
     for made in pictures:
         for entry, vector in zip(made.entries, made.vectors, strict=True):
             score = round(float(vector.astype(float) @ query.astype(float)), 6)
-            bonus = prefer.bonus if entry.label == prefer.label else 0.0
+            sure = min(1.0, (entry.confidence or 0.0) / prefer.sure_from)
+            bonus = prefer.bonus * sure if entry.label == prefer.label else 0.0
             rows.append((entry.object_id, score, score + bonus))
-    return sorted(rows, key=lambda row: (-row[2], row[0]))
+    closest = sorted(rows, key=lambda row: (-row[1], row[0]))
+    labels = {e.object_id: e.label for made in pictures for e in made.entries}
+    labelled = [row for row in closest if labels[row[0]] == prefer.label]
+    return sorted({*closest[:limit], *labelled[:limit]}, key=lambda row: (-row[2], row[0]))[:limit]
 
 
 @pytest.mark.parametrize("bonus", [0.01, 0.3, 0.5, 2.0])
 @pytest.mark.parametrize("limit", [1, 10, 500])
 def test_the_order_is_by_score_and_bonus(index: ObjectIndex, bonus: float, limit: int) -> None:
-    """The answer equals the exact one: entries, scores without bonus, bonuses, order."""
-    pictures = [picture(i, ["dog", "cat", "dog", "bird"]) for i in range(40)]
+    """The answer equals the exact one: entries, scores without bonus, bonuses, order.
+
+    Detections that the detector is less sure of get less.
+    """
+    pictures = [
+        picture(i, ["dog", "cat", "dog", "bird"], confidences=[0.95, 0.7, 0.01 * i + 0.1, 0.3])
+        for i in range(40)
+    ]
     fill(index, pictures)
     query, prefer = unit_vectors(1, seed="q")[0], LabelPreference("dog", bonus)
     found = index.nearest(query, limit=limit, where=ALL, prefer=prefer)
-    expected = _expected(pictures, query, prefer)[:limit]
+    expected = _expected(pictures, query, prefer, limit)
     assert [hit.object_id for hit in found] == [name for name, _, _ in expected]
     assert [hit.score for hit in found] == pytest.approx([s for _, s, _ in expected], abs=2e-6)
     ranks = [rank for _, _, rank in expected]
