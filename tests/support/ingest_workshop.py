@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -22,17 +22,22 @@ from embedding_pipeline.ingest.ingest_run import IngestOptions, IngestRoom, inge
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.library import Library
+from embedding_pipeline.ingest.mending import Mender
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.run_report import RunReport
 from embedding_pipeline.ingest.source_items import Source
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask, Region
 from embedding_pipeline.ports.index import IndexCounts, IndexVersion, WriteReport
-from minio_proxy.errors import PictureError, StoreError
+from minio_proxy.errors import PictureError, SettingsError, StoreError
 from minio_proxy.originals import Originals
 from minio_proxy.picture.decode import decode
 from minio_proxy.picture.header import Limits
 from minio_proxy.ports import ObjectStat
 from minio_proxy.stores.folder import FolderStore
+from minio_proxy.stores.folder_places import FolderPlaces
+from minio_proxy.stores.places import LeftPlaces
+from minio_proxy.stores.roots import RootFile
+from minio_proxy.stores.s3_places import S3Places, VersionedBucket
 from support.models_fakes import fake_description, quadrants
 from support.picture_files import encoded, photo
 
@@ -177,10 +182,16 @@ class Workshop:
         folder: of the data.
     """
 
+    open_bucket: Callable[[str], VersionedBucket] | None = None
+
     def __init__(self, folder: Path, *, batch_pictures: int = 4) -> None:
         self.folder = folder
         self.store = TroubledStore(folder / "store")
-        self.originals = Originals(self.store, LIMITS)
+        self.roots = RootFile(folder / "in-place.json")
+        buckets = S3Places(self._open_bucket)
+        self.originals = Originals(
+            self.store, LIMITS, places=LeftPlaces(self.roots, FolderPlaces(), buckets)
+        )
         self.description = fake_description()
         self.index = ShelfIndex(self.description)
         self.models = CountingModels()
@@ -203,6 +214,8 @@ class Workshop:
             models=self.models,
             description=self.description,
             limits=LIMITS,
+            mender=Mender(self.originals, KeyLocks(folder / "locks"), self.models),
+            allow_root=self.roots.add,
             progress=self.progress,
             batch_pictures=batch_pictures,
         )
@@ -212,9 +225,15 @@ class Workshop:
         source: Source,
         options: IngestOptions | None = None,
         stop: threading.Event | None = None,
+        only: Sequence[str] | None = None,
     ) -> RunReport:
         """Run a backfill."""
-        return ingest(source, options or IngestOptions(), self.room, stop)
+        return ingest(source, options or IngestOptions(), self.room, stop, only)
+
+    def _open_bucket(self, name: str) -> VersionedBucket:
+        if self.open_bucket is None:
+            raise SettingsError("no buckets here")
+        return self.open_bucket(name)
 
     def ledger(self, source: Source, collection: str | None = None) -> Ledger:
         """Ledger of a source."""

@@ -51,8 +51,8 @@ def text_of(snapshot: Snapshot) -> str:
     """One plain line: what is done, how fast, how long still, what failed."""
     total = f"{snapshot.total:,}" + ("+" if snapshot.listing else "")
     return (
-        f"{snapshot.done:,} of {total} pictures, {_rates(snapshot)}, "
-        f"{_left(snapshot)}, {_trouble(snapshot)}"
+        f"{snapshot.done:,} of {total} {'picture' if snapshot.total == 1 else 'pictures'}, "
+        f"{_rates(snapshot)}, {_left(snapshot)}, {_trouble(snapshot)}{_waiting(snapshot)}"
     )
 
 
@@ -73,19 +73,21 @@ def json_of(snapshot: Snapshot) -> str:
             "images_per_s": round(snapshot.images_per_s, 2),
             "objects_per_s": round(snapshot.objects_per_s, 2),
             "load": {stage: round(share, 3) for stage, share in snapshot.load.items()},
+            "waiting": snapshot.waiting,
         }
     )
 
 
 def _lines(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) -> None:
     """A line every few seconds while there is something to tell, and one at the end."""
-    told = -1
+    told = (-1, "")
     while not ended.wait(JSON_S if mode == "json" else PLAIN_S):
         snapshot = counts.snapshot()
-        if snapshot.state == "running" and snapshot.done != told:
+        news = (snapshot.done, snapshot.waiting)
+        if snapshot.state == "running" and news != told:
             _line(snapshot, mode, stream)
-            told = snapshot.done
-    if counts.snapshot().done != told and counts.snapshot().total:
+            told = news
+    if counts.snapshot().done != told[0] and counts.snapshot().total:
         _line(counts.snapshot(), mode, stream)
 
 
@@ -117,7 +119,12 @@ def _live(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) ->
 
 def _facts(snapshot: Snapshot) -> str:
     load = " ".join(f"{stage} {share:.0%}" for stage, share in snapshot.load.items())
-    return f"{_rates(snapshot)} · {_left(snapshot)} · {_trouble(snapshot)} · {load}"
+    told = f"{_rates(snapshot)} · {_left(snapshot)} · {_trouble(snapshot)} · {load}"
+    return f"{told}{_waiting(snapshot)}"
+
+
+def _waiting(snapshot: Snapshot) -> str:
+    return f" · waiting: {snapshot.waiting}" if snapshot.waiting else ""
 
 
 def _rates(snapshot: Snapshot) -> str:

@@ -68,11 +68,13 @@ def run_ingest(
             source_text,
             limits=limits_of(settings),
             hidden=manner.hidden,
+            in_place=options.in_place,
             reach=reach_of(settings, stack),
         )
         boxseek = stack.enter_context(Boxseek.open(settings, models=models))
         stop = stack.enter_context(stop_on_interrupt())
-        room = ingest_room(boxseek, LoadBrake(manner.max_load, stop).hold)
+        brake = LoadBrake(manner.max_load, stop, waiting=boxseek.progress.waiting)
+        room = ingest_room(boxseek, brake.hold)
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)
         mode = mode_for(sys.stderr, as_json=manner.as_json)

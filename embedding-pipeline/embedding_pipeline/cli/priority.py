@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 LOOK_EVERY_S = 1.0
 BACKFILL_NICE = 10
@@ -33,6 +34,7 @@ class LoadBrake:
         stop: ends the waiting.
         load: gives the load average.
         wait: waits for ``stop`` so many seconds.
+        waiting: encloses the waiting and is given what is waited for, for displays.
     """
 
     def __init__(
@@ -42,15 +44,23 @@ class LoadBrake:
         *,
         load: Callable[[], float] = load_average,
         wait: Callable[[float], object] | None = None,
+        waiting: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
         self._max_load = max_load
         self._stop = stop
         self._load = load
         self._wait = wait or stop.wait
+        self._waiting = waiting
 
     def hold(self) -> None:
         """Return as soon as the load allows, or the run is to stop."""
-        if self._max_load is None:
+        if self._max_load is None or not self._is_too_much():
             return
-        while self._load() > self._max_load and not self._stop.is_set():
-            self._wait(LOOK_EVERY_S)
+        with self._waiting(f"the machine's load is above {self._max_load:g}"):
+            while not self._stop.is_set():
+                self._wait(LOOK_EVERY_S)
+                if not self._is_too_much():
+                    return
+
+    def _is_too_much(self) -> bool:
+        return self._max_load is not None and self._load() > self._max_load

@@ -8,8 +8,11 @@ from embedding_pipeline.bootstrap import Boxseek, limits_of
 from embedding_pipeline.errors import NotReady
 from embedding_pipeline.ingest.failures import LEDGERS
 from embedding_pipeline.ingest.ingest_run import IngestRoom
+from embedding_pipeline.ingest.key_locks import KeyLocks
+from embedding_pipeline.ingest.mending import Mender
 from embedding_pipeline.pipeline.runner import Priority
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
+from minio_proxy.bootstrap import root_file
 
 
 def ingest_room(boxseek: Boxseek, before_batch: Callable[[], None] | None = None) -> IngestRoom:
@@ -39,6 +42,8 @@ def ingest_room(boxseek: Boxseek, before_batch: Callable[[], None] | None = None
         models=models,
         description=boxseek.models.description,
         limits=limits_of(boxseek.settings),
+        mender=Mender(boxseek.originals, KeyLocks(boxseek.settings.data_dir / "locks"), models),
+        allow_root=root_file(boxseek.settings).add,
         progress=boxseek.progress,
         batch_pictures=boxseek.settings.batch_pictures,
     )

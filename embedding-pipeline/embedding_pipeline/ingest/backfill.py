@@ -28,11 +28,12 @@ from embedding_pipeline.ingest.source_items import (
     State,
     readable,
 )
-from embedding_pipeline.ingest.stages import in_background, read_ahead
+from embedding_pipeline.ingest.stages import Turns, in_background, read_ahead
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
-from minio_proxy.records import RecordPart
+from minio_proxy.records import Place, RecordPart
 
 READ_THREADS = 4
+MODEL_BATCHES = 2
 HELD_BYTES = 128 * 1024 * 1024
 """Most bytes of files that are read ahead, and again that wait to be written."""
 UNKNOWN_BYTES = HELD_BYTES // 8
@@ -58,6 +59,7 @@ class Loaded:
         image_key: SHA-256 of the bytes; None when they were not read.
         result: what the models made of it; None when the index has it already.
         problem: why it goes no further.
+        stamp: of the source's file, for records that point there.
     """
 
     item: SourceItem
@@ -65,6 +67,7 @@ class Loaded:
     image_key: str | None = None
     result: PictureResult | None = None
     problem: Problem | None = None
+    stamp: str = ""
 
 
 class Backfill:
@@ -80,6 +83,7 @@ class Backfill:
         collection: to put pictures in; None for none.
         batch_pictures: pictures in one batch of model work.
         stop: set by whoever wants the run to end after the batch in flight.
+        in_place: originals stay where they are, and records point there.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Backfill:
         collection: str | None,
         batch_pictures: int,
         stop: threading.Event,
+        in_place: bool = False,
     ) -> None:
         self._source = source
         self._ledger = ledger
@@ -104,6 +109,8 @@ class Backfill:
         self._collection = collection
         self._batch_pictures = batch_pictures
         self._stop = stop
+        self._in_place = in_place
+        self._turns = Turns()
 
     def work_off(self) -> None:
         """Bring every planned item into its state, or as many as there are until stop is set.
@@ -152,7 +159,7 @@ class Backfill:
         except SourceProblem as exc:
             return Loaded(item, problem=exc.problem)
         seen = SourceItem(item.path, loaded.version, len(loaded.data), item.metadata)
-        return Loaded(seen, loaded.data, key)
+        return Loaded(seen, loaded.data, key, stamp=loaded.stamp)
 
     def _batches(self, loaded: Iterator[Loaded]) -> Iterator[list[Loaded]]:
         batch: list[Loaded] = []
@@ -165,20 +172,35 @@ class Backfill:
             yield batch
 
     def _modelled(self, batches: Iterator[list[Loaded]]) -> Iterator[list[Loaded]]:
-        """Run the models on what the index does not have; runs in its own thread."""
-        for batch in batches:
+        """Run the models on what the index does not have.
+
+        Two batches are on their way: while the models work on one, what is known of the other
+        is looked up, so that the models never wait.
+        """
+
+        def modelled(batch: list[Loaded]) -> list[Loaded]:
             if self._stop.is_set():
-                return
+                return []
             with self._progress.busy("models"):
-                modelled = self._with_results(batch)
-            yield modelled
+                return self._with_results(batch)
+
+        return read_ahead(
+            batches, modelled, threads=MODEL_BATCHES, weight=lambda _: 1, budget=MODEL_BATCHES
+        )
 
     def _with_results(self, batch: Sequence[Loaded]) -> list[Loaded]:
         results = self._results({one.image_key: one.data for one in batch if one.image_key})
         return [_joined(one, results.get(one.image_key or "")) for one in batch]
 
     def _results(self, data: dict[str, bytes]) -> dict[str, PictureResult]:
-        """Results by key: kept ones, and fresh ones of what the index does not have."""
+        """Results by key: kept ones, and fresh ones of what the index does not have.
+
+        The same picture in two batches is one batch's work; the other finds the kept result.
+        """
+        with self._turns.hold(data):
+            return self._kept_or_made(data)
+
+    def _kept_or_made(self, data: dict[str, bytes]) -> dict[str, PictureResult]:
         kept = {key: self._spool.get(key) for key in data}
         results = {key: result for key, result in kept.items() if result is not None}
         missing = [
@@ -248,8 +270,15 @@ class Backfill:
             metadata=one.item.metadata,
             taken_at=None,
             added_at=datetime.now(UTC),
+            place=self._place(one),
         )
         return Incoming(one.image_key or "", one.data, part, one.result)
+
+    def _place(self, one: Loaded) -> Place | None:
+        root = self._source.root
+        if not self._in_place or root is None:
+            return None
+        return Place(root, one.item.path, len(one.data), one.stamp)
 
     def _row(self, one: Loaded, shelved: Shelved | None, first_of: dict[str, str]) -> LedgerRow:
         row = LedgerRow(

@@ -26,6 +26,7 @@ from minio_proxy.picture.formats import HEAD_BYTES
 from minio_proxy.picture.header import Limits
 from minio_proxy.ports import BucketSource as Bucket
 from minio_proxy.ports import Chunks
+from minio_proxy.records import object_stamp
 
 READ_TRIES = 4
 WAIT_S = 0.5
@@ -65,6 +66,11 @@ class BucketSource:
         """``s3://``, the bucket and the prefix."""
         return f"s3://{self._bucket_name}/{self._prefix}"
 
+    @property
+    def root(self) -> str:
+        """The name; originals may be left in any bucket."""
+        return self.name
+
     def items(self) -> Iterator[SourceItem]:
         """List the bucket; memory does not grow with it."""
         before = b""
@@ -83,6 +89,17 @@ class BucketSource:
                     yield SourceItem(found.key, version, found.size_bytes)
         except StoreError as exc:
             raise IngestError(f"cannot list {self.name}: {exc.message}", code=exc.code) from exc
+
+    def items_below(self, path: str) -> Iterator[SourceItem]:
+        """The object with this key, if it is there and below the prefix."""
+        if not path.startswith(self._prefix) or path.endswith("/"):
+            return
+        try:
+            found = next(iter(self._bucket.list(path)), None)
+        except StoreError as exc:
+            raise IngestError(f"cannot list {self.name}: {exc.message}", code=exc.code) from exc
+        if found is not None and found.key == path:
+            yield SourceItem(path, _version(found.size_bytes, found.etag), found.size_bytes)
 
     def load(self, item: SourceItem) -> Loaded:
         """Read an object; a server that is away is asked again a few times.
@@ -115,7 +132,8 @@ class BucketSource:
             head, rest = _split(chunks)
             check_head(head, opened.size_bytes, self._limits)
             data = rest + b"".join(chunks)
-        return Loaded(data, _version(opened.size_bytes, opened.etag))
+        version = _version(opened.size_bytes, opened.etag)
+        return Loaded(data, version, object_stamp(opened.size_bytes, opened.etag))
 
     def _check_denied(self, refused: StoreError) -> None:
         """Tell one forbidden object from credentials that ended: the latter ends the run."""

@@ -16,6 +16,7 @@ from embedding_pipeline.ingest.source_items import (
 from minio_proxy.errors import PictureError
 from minio_proxy.picture.formats import HEAD_BYTES
 from minio_proxy.picture.header import Limits
+from minio_proxy.records import file_stamp
 
 READ_TRIES = 2
 
@@ -77,7 +78,7 @@ def _read_steady(path: bytes, limits: Limits) -> Loaded | None:
         data = head + file.read(limits.max_bytes + 1 - len(head))
         after = os.fstat(descriptor)
     same = _version(before) == _version(after) and len(data) == after.st_size
-    return Loaded(data, _version(after)) if same else None
+    return Loaded(data, _version(after), file_stamp(after)) if same else None
 
 
 def _version(status: os.stat_result) -> str:

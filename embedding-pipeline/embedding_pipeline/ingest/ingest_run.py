@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,20 +15,24 @@ from embedding_pipeline.ingest.backfill import Backfill
 from embedding_pipeline.ingest.key_locks import only_one
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.library import Models
+from embedding_pipeline.ingest.mending import Mender
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.reconcile import (
     Judge,
     KeySet,
     Plan,
-    StoredKeys,
-    complete_keys,
+    compared_keys,
     make_plan,
+    sort_keys,
 )
+from embedding_pipeline.ingest.removing import Removed, Removing
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ingest.run_report import RunReport
+from embedding_pipeline.ingest.settling import Knowledge, Settled, Settling
 from embedding_pipeline.ingest.shelving import Shelf
-from embedding_pipeline.ingest.source_items import Source, readable
+from embedding_pipeline.ingest.source_items import Source
 from embedding_pipeline.ports.index import ObjectIndex
+from minio_proxy.originals import Originals
 from minio_proxy.picture.header import Limits
 
 
@@ -44,6 +48,7 @@ class IngestOptions:
         delete: remove pictures that this source alone brought and no longer has.
         force_delete: even when the source is empty or more than the share is gone.
         delete_share: largest share of the ledger that a run may remove.
+        in_place: leave originals where they are; records point there.
     """
 
     collection: str | None = None
@@ -53,6 +58,7 @@ class IngestOptions:
     delete: bool = False
     force_delete: bool = False
     delete_share: float = 0.1
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +67,37 @@ class IngestRoom:
 
     Args:
         folder: where ledgers, locks and spool lie.
-        originals: lists image keys.
+        originals: lists image keys and what changed behind the index's back.
         index: gives the open active version.
         shelf: writes pictures.
         models: runs the pipeline with the backfill's priority.
         description: of these models.
         limits: of size and pixels.
+        mender: brings the index in step with what is stored.
+        allow_root: records a source that originals may be left in.
         progress: counts for displays and status.
         batch_pictures: pictures in one batch of model work.
     """
 
     folder: Path
-    originals: StoredKeys
+    originals: Originals
     index: Callable[[], ObjectIndex]
     shelf: Shelf
     models: Models
     description: ModelDescription
     limits: Limits
+    mender: Mender
+    allow_root: Callable[[str], None]
     progress: Progress = field(default_factory=Progress)
     batch_pictures: int = 8
 
 
 def ingest(
-    source: Source, options: IngestOptions, room: IngestRoom, stop: threading.Event | None = None
+    source: Source,
+    options: IngestOptions,
+    room: IngestRoom,
+    stop: threading.Event | None = None,
+    only: Sequence[str] | None = None,
 ) -> RunReport:
     """Bring a source in, or as much of it as there is until ``stop`` is set.
 
@@ -92,6 +106,7 @@ def ingest(
         options: what to do.
         room: what to work with.
         stop: set by another thread or a signal handler; the batch in flight is finished.
+        only: paths of files and folders to look at; None for the whole source.
 
     Returns:
         What was done; its sums agree.
@@ -102,7 +117,7 @@ def ingest(
     """
     stop = stop or threading.Event()
     with only_one(room.folder / "ingest.lock", f"ingest of {source.name}"):
-        run = _Run(source, options, room, stop)
+        run = _Run(source, options, room, stop, only)
         try:
             return run.go()
         finally:
@@ -117,66 +132,107 @@ def ledger_path(folder: Path, source_name: str, collection: str | None) -> Path:
 
 class _Run:
     def __init__(
-        self, source: Source, options: IngestOptions, room: IngestRoom, stop: threading.Event
+        self,
+        source: Source,
+        options: IngestOptions,
+        room: IngestRoom,
+        stop: threading.Event,
+        only: Sequence[str] | None,
     ) -> None:
         self._source = source
         self._options = options
         self._room = room
         self._stop = stop
+        self._only = only
         self._ledger = Ledger(ledger_path(room.folder, source.name, options.collection))
         self._ledger.set_facts({"source": source.name, "collection": options.collection})
+        self._spool = ResultSpool(room.folder / "spool.sqlite", room.description)
+        self._settled = Settled()
 
     def go(self) -> RunReport:
-        progress = self._room.progress
-        progress.begin()
-        plan = self._plan()
-        progress.planned(plan.todo, complete=True)
-        if self._options.dry_run:
-            return self._report(plan, deleted=0)
-        self._check_brake(plan)
-        # Until the end of the run the counts of the index prove nothing.
-        self._ledger.set_facts({"complete": None})
-        deleted = self._gone()
-        if plan.todo:
-            self._backfill().work_off()
-        if plan.todo or deleted:
+        self._room.progress.begin()
+        was_complete = self._ledger.fact("complete") == self._fingerprint()
+        with self._knowledge(was_complete=was_complete) as knowledge:
+            plan = self._plan(knowledge)
+            self._room.progress.planned(plan.todo, complete=True)
+            if self._options.dry_run:
+                return self._report(plan, Removed(0))
+            self._removing().check(plan.gone, listed_none=self._only is None and not plan.found)
+            self._begin_work(plan)
+            if plan.todo:
+                self._backfill().work_off()
+            self._settled = self._settle(knowledge)
+        removed = self._removing().run(self._stop)
+        if plan.todo or removed.pictures or self._settled.changed:
             self._room.index().make_searchable()
-            self._room.index().optimize()
-        report = self._report(plan, deleted)
-        report.check_sums()
-        if not report.interrupted:
-            self._ledger.set_facts(
-                {"complete": self._fingerprint(), "limits": repr(self._room.limits)}
-            )
+            if self._only is None:
+                self._room.index().optimize()
+        report = self._report(plan, removed)
+        self._end(report, was_complete=was_complete)
         return report
 
-    def _plan(self) -> Plan:
-        with self._complete() as is_complete:
-            judge = Judge(
-                checksum=self._options.checksum,
-                retry_failed=self._options.retry_failed,
-                recheck_rejected=self._ledger.fact("limits") != repr(self._room.limits),
-                is_complete=is_complete,
-            )
-            return make_plan(
-                self._source,
-                self._ledger,
-                judge,
-                lambda todo: self._room.progress.planned(todo, complete=False),
-            )
+    def _begin_work(self, plan: Plan) -> None:
+        if self._options.in_place:
+            if self._source.root is None:
+                raise IngestError(f"originals cannot be left in {self._source.name}")
+            self._room.allow_root(self._source.root)
+        # Until the end of the run the counts of the index prove nothing.
+        self._ledger.set_facts({"complete": None})
+        if plan.gone:
+            for row in self._ledger.planned_gone():
+                self._ledger.mark_gone(row)
+
+    def _end(self, report: RunReport, *, was_complete: bool) -> None:
+        if self._only is None:
+            report.check_sums()
+        if report.interrupted:
+            return
+        if self._only is None:
+            how = {"limits": repr(self._room.limits), "manner": self._manner()}
+            self._ledger.set_facts({"complete": self._fingerprint(), **how})
+        elif was_complete:
+            self._ledger.set_facts({"complete": self._fingerprint()})
+
+    def _manner(self) -> str:
+        return "in place" if self._options.in_place else "copied"
+
+    def _plan(self, knowledge: Knowledge) -> Plan:
+        manner = self._ledger.fact("manner")
+        judge = Judge(
+            # Where originals lie is another now: each is looked at again.
+            checksum=self._options.checksum or manner not in {None, self._manner()},
+            retry_failed=self._options.retry_failed,
+            recheck_rejected=self._ledger.fact("limits") != repr(self._room.limits),
+            is_complete=knowledge.is_complete,
+        )
+        return make_plan(
+            self._source,
+            self._ledger,
+            judge,
+            lambda todo: self._room.progress.planned(todo, complete=False),
+            self._only,
+        )
 
     @contextmanager
-    def _complete(self) -> Iterator[Callable[[str], bool]]:
-        """Tell which pictures are stored and indexed.
+    def _knowledge(self, *, was_complete: bool) -> Iterator[Knowledge]:
+        """What is stored and indexed, and what only one side has.
 
         An index that holds as many pictures as at the end of the last complete run, in the
         same version, is taken to hold the same ones; else all keys are compared.
         """
-        if self._ledger.fact("complete") == self._fingerprint():
-            yield lambda _: True
-            return
-        with closing(KeySet(complete_keys(self._room.originals, self._room.index()))) as keys:
-            yield keys.__contains__
+        if was_complete:
+            yield Knowledge(lambda _: True)
+        elif self._only is not None:
+            yield Knowledge(lambda key: self._room.shelf.objects_of(key) is not None)
+        else:
+            sides = compared_keys(self._room.originals, self._room.index())
+            with (
+                closing(KeySet(())) as both,
+                closing(KeySet(())) as lost,
+                closing(KeySet(())) as new,
+            ):
+                sort_keys(sides, both=both, index=lost, store=new)
+                yield Knowledge(both.__contains__, stored_only=new, indexed_only=lost)
 
     def _fingerprint(self) -> str:
         index = self._room.index()
@@ -187,44 +243,41 @@ class _Run:
         return Backfill(
             source=self._source,
             ledger=self._ledger,
-            spool=ResultSpool(room.folder / "spool.sqlite", room.description),
+            spool=self._spool,
             shelf=room.shelf,
             models=room.models,
             progress=room.progress,
             collection=self._options.collection,
             batch_pictures=room.batch_pictures,
             stop=self._stop,
+            in_place=self._options.in_place,
         )
 
-    def _check_brake(self, plan: Plan) -> None:
-        """Refuse a delete that looks like an unmounted folder."""
-        if not self._options.delete or self._options.force_delete or not plan.gone:
-            return
-        known = sum(self._ledger.count().values())
-        if not plan.found or plan.gone > known * self._options.delete_share:
-            raise IngestError(
-                f"{plan.gone:,} of {known:,} known pictures are missing in {self._source.name}, "
-                f"more than {self._options.delete_share:.0%}; nothing was removed. Is it mounted? "
-                "If they are to be removed, run again with --force-delete.",
-                gone=plan.gone,
-                known=known,
-            )
+    def _settle(self, knowledge: Knowledge) -> Settled:
+        settling = Settling(
+            originals=self._room.originals,
+            index=self._room.index,
+            mender=self._room.mender,
+            spool=self._spool,
+            batch_pictures=self._room.batch_pictures,
+            stop=self._stop,
+        )
+        return settling.run(
+            knowledge,
+            removable_share=1.0 if self._options.force_delete else self._options.delete_share,
+        )
 
-    def _gone(self) -> int:
-        """Note or remove what the source no longer has; returns how many pictures went."""
-        deleted = 0
-        for row in self._ledger.planned_gone():
-            if self._stop.is_set():
-                break
-            self._ledger.mark_gone(row)
-            if self._options.delete and row.state not in {"failed", "rejected"} and row.image_key:
-                deleted += self._room.shelf.remove_source(
-                    row.image_key, self._source.name, readable(row.path)
-                )
-                self._ledger.forget([row.path])
-        return deleted
+    def _removing(self) -> Removing:
+        return Removing(
+            self._ledger,
+            self._room.shelf,
+            self._source.name,
+            share=self._options.delete_share,
+            wanted=self._options.delete,
+            forced=self._options.force_delete,
+        )
 
-    def _report(self, plan: Plan, deleted: int) -> RunReport:
+    def _report(self, plan: Plan, removed: Removed) -> RunReport:
         counts = self._ledger.count()
         worked = self._room.progress.snapshot()
         return RunReport(
@@ -233,8 +286,10 @@ class _Run:
             found=plan.found,
             states={state: count for state, count in counts.items() if state != "gone"},
             worked=worked.states,
-            gone=plan.gone,
-            deleted=deleted,
+            gone=plan.gone if self._options.dry_run else removed.left,
+            deleted=removed.pictures,
+            refusal=removed.refusal,
+            settled=self._settled,
             objects=worked.objects,
             elapsed_s=worked.elapsed_s,
             interrupted=self._stop.is_set() and worked.done < plan.todo,

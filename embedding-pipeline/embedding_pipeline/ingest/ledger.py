@@ -7,17 +7,23 @@ any two statements; memory stays flat because everything is read in pages.
 
 from __future__ import annotations
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from embedding_pipeline.errors import IngestError
+from embedding_pipeline.ingest.ledger_rows import (
+    COLUMNS,
+    LedgerRow,
+    item_of,
+    metadata_text,
+    row_of,
+    values_of,
+    values_of_item,
+)
 from embedding_pipeline.ingest.source_items import (
-    Problem,
     SourceItem,
     State,
     path_bytes,
@@ -26,6 +32,7 @@ from embedding_pipeline.ingest.source_items import (
 )
 
 LEDGER_FORMAT = 1
+__all__ = ["Ledger", "LedgerRow", "metadata_text"]
 PAGE_ROWS = 1000
 _PROBLEM = "state IN ('failed', 'rejected')"
 _SCHEMA = f"""
@@ -36,6 +43,10 @@ CREATE TABLE IF NOT EXISTS entries (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entries_by_key ON entries (image_key) WHERE image_key IS NOT NULL;
 CREATE INDEX IF NOT EXISTS entries_by_state ON entries (state) WHERE {_PROBLEM};
+CREATE INDEX IF NOT EXISTS entries_gone ON entries (path) WHERE state = 'gone';
+CREATE TABLE IF NOT EXISTS former (
+  path BLOB NOT NULL, image_key TEXT NOT NULL, PRIMARY KEY (path, image_key)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS todo (
   path BLOB PRIMARY KEY, version TEXT NOT NULL, size_bytes INTEGER, metadata TEXT NOT NULL,
   problem TEXT NOT NULL
@@ -43,45 +54,16 @@ CREATE TABLE IF NOT EXISTS todo (
 CREATE TABLE IF NOT EXISTS gone (path BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_COLUMNS = (
-    "path, version, metadata, state, image_key, objects, duplicate_of, stage, reason, code, "
-    "retryable"
-)
-_PUT = f"INSERT OR REPLACE INTO entries ({_COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
-
-LedgerState: TypeAlias = State | Literal["gone"]
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerRow:
-    """The one state that a picture of the source is in.
-
-    Args:
-        path: its name inside the source.
-        version: of the content that the state belongs to.
-        metadata: JSON text of the fields that the source gave; empty for none.
-        state: indexed, duplicate, rejected or failed; gone when the source no longer has
-            it although its picture is still stored.
-        image_key: SHA-256 of the bytes; None when they were not read.
-        objects: entries of kind object, for indexed and duplicate.
-        duplicate_of: what it is the same as: a path of this source, or ``stored``.
-        stage: where it failed or was rejected.
-        reason: why, one sentence.
-        code: the error's stable code.
-        retryable: the same content may work later.
-    """
-
-    path: str
-    version: str
-    metadata: str
-    state: LedgerState
-    image_key: str | None = None
-    objects: int = 0
-    duplicate_of: str | None = None
-    stage: str | None = None
-    reason: str | None = None
-    code: str | None = None
-    retryable: bool = False
+_GONE = """
+  SELECT path, image_key FROM entries WHERE state = 'gone' AND image_key IS NOT NULL
+"""
+_REPLACED = """
+  SELECT former.path, former.image_key FROM former LEFT JOIN entries USING (path)
+  WHERE entries.path IS NULL OR entries.state = 'gone'
+  OR (entries.state IN ('indexed', 'duplicate') AND entries.image_key != former.image_key)
+  OR (entries.state = 'rejected' AND entries.code != 'picture_too_large')
+"""
+_PUT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
 
 
 class Ledger:
@@ -123,13 +105,13 @@ class Ledger:
 
     def rows(self) -> Iterator[LedgerRow]:
         """Every row in the order of the path's bytes; later writes behind it are not seen."""
-        for values in self._paged("entries", _COLUMNS):
-            yield _row(values)
+        for values in self._paged("entries", COLUMNS):
+            yield row_of(values)
 
     def get(self, path: str) -> LedgerRow | None:
         """The row of one path."""
-        found = self._all(f"SELECT {_COLUMNS} FROM entries WHERE path = ?", [path_bytes(path)])  # noqa: S608
-        return _row(found[0]) if found else None
+        found = self._all(f"SELECT {COLUMNS} FROM entries WHERE path = ?", [path_bytes(path)])  # noqa: S608
+        return row_of(found[0]) if found else None
 
     def first_with_key(self, image_key: str, *, other_than: str) -> str | None:
         """Path of an indexed row with these bytes other than the given one, the first by path."""
@@ -144,17 +126,44 @@ class Ledger:
         """Rows that failed, were rejected, or both, by path, those after the bytes of a path."""
         # Said as the index on them says it, so that SQLite uses that and reads nothing else.
         where = f"{_PROBLEM} AND state IN ({', '.join('?' * len(states))})"
-        for values in self._paged("entries", _COLUMNS, where, states, after):
-            yield _row(values)
+        for values in self._paged("entries", COLUMNS, where, states, after):
+            yield row_of(values)
 
     def count(self) -> dict[str, int]:
         """How many rows are in which state."""
         return dict(self._all("SELECT state, count(*) FROM entries GROUP BY state", []))
 
+    def rows_below(self, path: str) -> Iterator[LedgerRow]:
+        """The row of one path, then those of what lies below it as a folder."""
+        row = self.get(path)
+        if row is not None:
+            yield row
+        below = path_bytes(path) + b"/"
+        for values in self._paged("entries", COLUMNS, "path < ?", [below[:-1] + b"0"], below):
+            yield row_of(values)
+
     def write(self, rows: Iterable[LedgerRow]) -> None:
-        """Put rows in, each in place of the one that its path had; all or none."""
+        """Put rows in, each in place of the one that its path had; all or none.
+
+        What a path was before with another content is remembered for ``leftovers``.
+        """
         with closing(self._connect()) as connection, connection:
-            connection.executemany(_PUT, [_values(row) for row in rows])
+            for row in rows:
+                path = path_bytes(row.path)
+                before = connection.execute(
+                    "SELECT image_key, state FROM entries WHERE path = ?", [path]
+                ).fetchone()
+                connection.execute(_PUT, values_of(row))
+                if before is not None and before[0] not in {None, row.image_key}:
+                    connection.execute(
+                        "INSERT OR IGNORE INTO former VALUES (?, ?)", [path, before[0]]
+                    )
+                    if before[1] == "indexed" and row.image_key is not None:
+                        _hand_over(connection, before[0], row.path)
+                if before is not None and row.image_key is not None:
+                    connection.execute(
+                        "DELETE FROM former WHERE path = ? AND image_key = ?", [path, row.image_key]
+                    )
 
     def plan(self, steps: Iterable[SourceItem | LedgerRow]) -> None:
         """Remember what a run has to do, in place of the plan before; all or nothing.
@@ -170,7 +179,7 @@ class Ledger:
             for step in steps:
                 if isinstance(step, SourceItem):
                     connection.execute(
-                        "INSERT OR IGNORE INTO todo VALUES (?, ?, ?, ?, ?)", _todo(step)
+                        "INSERT OR IGNORE INTO todo VALUES (?, ?, ?, ?, ?)", values_of_item(step)
                     )
                 else:
                     connection.execute(
@@ -180,7 +189,7 @@ class Ledger:
     def planned(self) -> Iterator[SourceItem]:
         """Items to work on that plan remembered, by path."""
         for values in self._paged("todo", "path, version, size_bytes, metadata, problem"):
-            yield _item(values)
+            yield item_of(values)
 
     def planned_gone(self) -> Iterator[LedgerRow]:
         """Rows that plan found missing in the source, by path."""
@@ -198,12 +207,35 @@ class Ledger:
                 return
             connection.execute("UPDATE entries SET state = 'gone' WHERE path = ?", [path])
             if row.state == "indexed":
-                connection.execute(
-                    "UPDATE entries SET state = 'indexed', duplicate_of = NULL WHERE path = ("
-                    "SELECT path FROM entries WHERE image_key = ? AND state = 'duplicate' "
-                    "AND duplicate_of = ? ORDER BY path LIMIT 1)",
-                    [row.image_key, readable(row.path)],
-                )
+                _hand_over(connection, row.image_key, row.path)
+
+    def leftovers(self) -> Iterator[tuple[str, str]]:
+        """Path and image key of pictures that the source brought and no longer has."""
+        after: tuple[bytes, str] = (b"", "")
+        while page := self._all(
+            f"SELECT * FROM ({_GONE} UNION {_REPLACED}) WHERE (path, image_key) > (?, ?) "  # noqa: S608
+            f"ORDER BY path, image_key LIMIT {PAGE_ROWS}",
+            after,
+        ):
+            for path, image_key in page:
+                yield path_from_bytes(path), image_key
+            after = page[-1]
+
+    def leftover_count(self) -> int:
+        """How many leftovers there are."""
+        return int(self._all(f"SELECT count(*) FROM ({_GONE} UNION {_REPLACED})", [])[0][0])  # noqa: S608
+
+    def drop_leftover(self, path: str, image_key: str) -> None:
+        """Forget one of the leftovers."""
+        raw = path_bytes(path)
+        with closing(self._connect()) as connection, connection:
+            connection.execute(
+                "DELETE FROM entries WHERE path = ? AND image_key = ? AND state = 'gone'",
+                [raw, image_key],
+            )
+            connection.execute(
+                "DELETE FROM former WHERE path = ? AND image_key = ?", [raw, image_key]
+            )
 
     def forget(self, paths: Iterable[str]) -> None:
         """Remove rows; unknown paths are no error."""
@@ -255,45 +287,11 @@ class Ledger:
         return connection
 
 
-def metadata_text(metadata: Mapping[str, Any] | None) -> str:
-    """Metadata as the ledger compares it; empty for none."""
-    return json.dumps(metadata, sort_keys=True) if metadata is not None else ""
-
-
-def _todo(item: SourceItem) -> tuple[object, ...]:
-    problem = json.dumps(asdict(item.problem)) if item.problem else ""
-    metadata = metadata_text(item.metadata)
-    return (path_bytes(item.path), item.version, item.size_bytes, metadata, problem)
-
-
-def _item(values: tuple[Any, ...]) -> SourceItem:
-    path, version, size_bytes, metadata, problem = values
-    return SourceItem(
-        path_from_bytes(path),
-        version,
-        size_bytes,
-        json.loads(metadata) if metadata else None,
-        Problem(**json.loads(problem)) if problem else None,
-    )
-
-
-def _row(values: tuple[Any, ...]) -> LedgerRow:
-    named = dict(zip(_COLUMNS.split(", "), values, strict=True))
-    named |= {"path": path_from_bytes(values[0]), "retryable": bool(values[-1])}
-    return LedgerRow(**named)
-
-
-def _values(row: LedgerRow) -> tuple[object, ...]:
-    return (
-        path_bytes(row.path),
-        row.version,
-        row.metadata,
-        row.state,
-        row.image_key,
-        row.objects,
-        row.duplicate_of,
-        row.stage,
-        row.reason,
-        row.code,
-        int(row.retryable),
+def _hand_over(connection: sqlite3.Connection, image_key: str | None, path: str) -> None:
+    """Let a duplicate take the place of the path that it was a duplicate of."""
+    connection.execute(
+        "UPDATE entries SET state = 'indexed', duplicate_of = NULL WHERE path = ("
+        "SELECT path FROM entries WHERE image_key = ? AND state = 'duplicate' "
+        "AND duplicate_of = ? ORDER BY path LIMIT 1)",
+        [image_key, readable(path)],
     )

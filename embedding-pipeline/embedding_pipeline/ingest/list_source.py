@@ -64,6 +64,11 @@ class ListSource:
         """``list:`` and the absolute path."""
         return f"list:{path_bytes(str(self._path)).decode('utf-8', 'backslashreplace')}"
 
+    @property
+    def root(self) -> None:
+        """Nowhere: a list names files of any place, so none is left where it is."""
+        return
+
     def items(self) -> Iterator[SourceItem]:
         """What the list names, sorted on disk, so that its length costs no memory."""
         with closing(sqlite3.connect("")) as sorter:
@@ -80,6 +85,12 @@ class ListSource:
                     yield self._item_of_address(path, metadata)
                 else:
                     yield item_of_file(self._file(raw), path, metadata)
+
+    def items_below(self, path: str) -> Iterator[SourceItem]:
+        """Those of its lines that are this path or begin with it and a slash."""
+        for item in self.items():
+            if item.path == path or item.path.startswith(f"{path}/"):
+                yield item
 
     def load(self, item: SourceItem) -> Loaded:
         """Read one of the files, or fetch one of the addresses."""

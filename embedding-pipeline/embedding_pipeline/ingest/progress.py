@@ -29,6 +29,7 @@ class Snapshot:
         objects: entries of kind object written.
         elapsed_s: seconds since the work began.
         load: share of the time since the work began that each stage was busy, 0 to 1.
+        waiting: what the run waits for, in words; empty while it works.
     """
 
     state: Literal["idle", "running"]
@@ -39,6 +40,7 @@ class Snapshot:
     objects: int = 0
     elapsed_s: float = 0.0
     load: dict[str, float] = field(default_factory=dict)
+    waiting: str = ""
 
     @property
     def images_per_s(self) -> float:
@@ -82,9 +84,9 @@ class Progress:
         """So many items are to be done; ``complete`` when the listing is at its end."""
         with self._lock:
             self._total = count
-            self._listing = not complete
-            if complete:
+            if complete and self._listing:
                 self._started = self._clock()
+            self._listing = not complete
 
     def finished(self, state: State, objects: int) -> None:
         """One item reached its state."""
@@ -101,13 +103,29 @@ class Progress:
 
     @contextmanager
     def busy(self, stage: str) -> Iterator[None]:
-        """Count the time inside as this stage's."""
-        began = self._clock()
+        """Count the time inside as this stage's; where several threads are inside, once."""
+        with self._lock:
+            if not self._inside[stage]:
+                self._entered[stage] = self._clock()
+            self._inside[stage] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._busy_s[stage] += self._clock() - began
+                self._inside[stage] -= 1
+                if not self._inside[stage]:
+                    self._busy_s[stage] += self._clock() - self._entered[stage]
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Say what the run waits for while the block lasts."""
+        with self._lock:
+            self._waiting[what] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= Counter([what])
 
     def snapshot(self) -> Snapshot:
         """Counts of one moment."""
@@ -123,11 +141,15 @@ class Progress:
                 objects=self._objects,
                 elapsed_s=elapsed,
                 load={stage: min(1.0, self._busy_s[stage] / span) for stage in STAGES},
+                waiting=", ".join(sorted(self._waiting)),
             )
 
     def _reset(self) -> None:
         self._states: Counter[str] = Counter()
         self._busy_s: dict[str, float] = dict.fromkeys(STAGES, 0.0)
+        self._inside: Counter[str] = Counter()
+        self._entered: dict[str, float] = {}
+        self._waiting: Counter[str] = Counter()
         self._objects = 0
         self._total = 0
         self._started = self._clock()

@@ -11,7 +11,9 @@ from typing import Any
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.ledger import Ledger, LedgerRow
+from embedding_pipeline.ingest.settling import Settled
 from embedding_pipeline.ingest.source_items import STATES, readable
+from embedding_pipeline.ingest.wording import counted
 
 _ROW_FIELDS = ("path", "state", "stage", "reason", "code", "retryable", "image_key")
 
@@ -29,6 +31,8 @@ class RunReport:
         worked: how many this run worked on, by the state they ended in.
         gone: pictures that are stored although the source no longer has them.
         deleted: of them, those that this run removed.
+        refusal: why none was removed although that was asked for; else empty.
+        settled: pictures that had come or gone behind the index's back.
         objects: entries of kind object that this run wrote.
         elapsed_s: time of the work.
         interrupted: it was asked to stop before its end.
@@ -43,6 +47,8 @@ class RunReport:
     worked: dict[str, int]
     gone: int = 0
     deleted: int = 0
+    refusal: str = ""
+    settled: Settled = field(default_factory=Settled)
     objects: int = 0
     elapsed_s: float = 0.0
     interrupted: bool = False
@@ -51,8 +57,9 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """0: every picture is in its state; 1: some failed, or the run was interrupted."""
-        return int(bool(self.states.get("failed")) or self.interrupted)
+        """0: every picture is in its state; 1: some failed, or a run was cut short or refused."""
+        refused = self.refusal or self.settled.refusal or self.settled.problems
+        return int(bool(self.states.get("failed") or refused) or self.interrupted)
 
     def check_sums(self) -> None:
         """Raise IngestError when pictures were lost from the counts; a safeguard, never seen."""
@@ -79,13 +86,33 @@ class RunReport:
         worked = sum(self.worked.values())
         this_run = (
             f"this run: {worked:,} worked on, {plan.get('unchanged', 0):,} unchanged, "
-            f"{self.objects:,} objects, {self.elapsed_s:.1f} s"
+            f"{counted(self.objects, 'object')}, {self.elapsed_s:.1f} s"
         )
         lines = [f"{self.source}: {self.found:,} found = {parts}", this_run]
         if self.gone:
+            advice = "they stay; --delete removes them" if not self.deleted else ""
+            told = f" ({self.refusal or advice})" if self.refusal or advice else ""
             lines.append(
-                f"{self.gone:,} no longer in the source, {self.deleted:,} of them removed"
-                + ("" if self.deleted else " (they stay; --delete removes them)")
+                f"{self.gone:,} no longer in the source, {self.deleted:,} of them removed{told}"
+            )
+        return lines + self._settled_lines()
+
+    def _settled_lines(self) -> list[str]:
+        settled = self.settled
+        lines = []
+        if settled.changed:
+            lines.append(
+                "came or went without the index: "
+                f"{counted(settled.written, 'picture')} brought in step, "
+                f"{settled.removed:,} removed"
+            )
+        if settled.refusal:
+            lines.append(settled.refusal)
+        if settled.problems:
+            key, why = next(iter(settled.problems.items()))
+            lines.append(
+                f"{counted(len(settled.problems), 'stored picture')} could not be indexed; "
+                f"{key[:16]}: {why}"
             )
         return lines
 
@@ -99,6 +126,8 @@ class RunReport:
             "worked": self.worked,
             "gone": self.gone,
             "deleted": self.deleted,
+            "refusal": self.refusal,
+            "settled": self.settled.to_json(),
             "objects": self.objects,
             "elapsed_s": round(self.elapsed_s, 3),
             "interrupted": self.interrupted,

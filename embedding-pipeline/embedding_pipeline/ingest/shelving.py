@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -38,6 +39,7 @@ from minio_proxy.records import PictureRecord, RecordPart
 AfterChange: TypeAlias = Callable[[ObjectIndex, Sequence[str]], None]
 """Gets the version that was changed and the image keys of the pictures."""
 
+STORE_THREADS = 8
 _RETRYABLE = (StoreUnavailable, StoreFull, StoreDenied, IndexUnavailable, IndexFull, IndexDenied)
 
 
@@ -130,7 +132,7 @@ class Shelf:
         if not incoming:
             return []
         with self._locks.hold(one.image_key for one in incoming):
-            stored = [self._store(one) for one in incoming]
+            stored = self._store_all(incoming)
             try:
                 index = self._index()
             except IndexError_ as exc:
@@ -179,6 +181,23 @@ class Shelf:
         # Another version may have become active since the first look.
         self._after_change(index, [image_key])
         return had_original or had_entries
+
+    def _store_all(self, incoming: Sequence[Incoming]) -> list[Shelved]:
+        """Store pictures several at once, as a store answers late; the same one in its order."""
+        positions: dict[str, list[int]] = {}
+        for position, one in enumerate(incoming):
+            positions.setdefault(one.image_key, []).append(position)
+
+        def store(own: list[int]) -> list[tuple[int, Shelved]]:
+            return [(position, self._store(incoming[position])) for position in own]
+
+        if len(positions) == 1:
+            found = [store(own) for own in positions.values()]
+        else:
+            with ThreadPoolExecutor(STORE_THREADS, thread_name_prefix="store") as pool:
+                found = list(pool.map(store, positions.values()))
+        shelved = dict(pair for pairs in found for pair in pairs)
+        return [shelved[position] for position in range(len(incoming))]
 
     def _store(self, one: Incoming) -> Shelved:
         try:

@@ -59,10 +59,12 @@ class Loaded:
     Args:
         data: all its bytes.
         version: of exactly these bytes; may be newer than the listing's.
+        stamp: for a record that points to the source (see minio_proxy.records.Place).
     """
 
     data: bytes
     version: str
+    stamp: str = ""
 
 
 class SourceProblem(Exception):
@@ -81,11 +83,24 @@ class Source(Protocol):
         """What records call it: ``folder:/photos``, ``s3://bucket/prefix``, ``list:/a.csv``."""
         ...
 
+    @property
+    def root(self) -> str | None:
+        """What records of originals left in place call it; None where none can be left."""
+        ...
+
     def items(self) -> Iterator[SourceItem]:
         """Everything it holds, sorted by the bytes of the path, each path once.
 
         Raises:
             IngestError: the source as a whole cannot be listed.
+        """
+        ...
+
+    def items_below(self, path: str) -> Iterator[SourceItem]:
+        """What lies at one path: the file, all of a folder, or nothing; as ``items`` would.
+
+        Raises:
+            IngestError: the source as a whole is away.
         """
         ...
 

@@ -36,7 +36,12 @@ NOWHERE = Reach()
 
 
 def open_source(
-    text: str, *, limits: Limits, hidden: bool = False, reach: Reach = NOWHERE
+    text: str,
+    *,
+    limits: Limits,
+    hidden: bool = False,
+    in_place: bool = False,
+    reach: Reach = NOWHERE,
 ) -> Source:
     """Open ``FOLDER``, ``s3://BUCKET/PREFIX``, ``LIST.txt`` or ``TABLE.csv``.
 
@@ -44,6 +49,7 @@ def open_source(
         text: as typed.
         limits: of size and pixels.
         hidden: of a folder, also take names that begin with a dot.
+        in_place: originals are to stay where they are.
         reach: what may be reached beyond files.
 
     Raises:
@@ -54,9 +60,13 @@ def open_source(
         return _bucket(text, limits, reach)
     path = Path(text).expanduser()
     if path.is_dir():
-        return FolderSource(path, limits=limits, hidden=hidden)
+        return FolderSource(path, limits=limits, hidden=hidden, inside_only=in_place)
     if not path.exists():
         raise IngestError(f"there is no folder or file {text}")
+    if in_place:
+        raise IngestError(
+            "--in-place leaves originals in a folder or bucket; what a list names is copied"
+        )
     return ListSource(path, limits=limits, fetch=reach.fetch)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -47,6 +47,27 @@ def read_ahead(
             held += heavy
         while waiting:
             yield waiting.popleft()[1].result()
+
+
+class Turns:
+    """Keeps threads apart that work on the same picture."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held: set[str] = set()
+
+    @contextmanager
+    def hold(self, keys: Collection[str]) -> Iterator[None]:
+        """Wait until nobody else holds any of these keys, and hold them all for the block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._held.isdisjoint(keys))
+            self._held.update(keys)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held.difference_update(keys)
+                self._changed.notify_all()
 
 
 @contextmanager

@@ -219,7 +219,7 @@ def test_plain_lines_without_a_terminal() -> None:
         progress.planned(1, complete=True)
         progress.finished("indexed", 2)
         progress.end()
-    assert stream.getvalue().startswith("1 of 1 pictures")
+    assert stream.getvalue().startswith("1 of 1 picture, ")
     assert mode_for(stream, as_json=True) == "json"
 
 
