@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -30,6 +31,28 @@ def import_ultralytics(config_dir: Path) -> ModuleType:
 
     logging.getLogger("ultralytics").setLevel(logging.ERROR)
     module: ModuleType = ultralytics
+    return module
+
+
+def import_openvino() -> ModuleType:
+    """Import OpenVINO without its telemetry, which would write to HOME and call Google.
+
+    Its converter and NNCF take a stub where the package openvino_telemetry cannot be imported.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # as import does
+    import openvino  # noqa: PLC0415 - only after its telemetry is out of reach
+
+    module: ModuleType = openvino
+    return module
+
+
+def import_nncf() -> ModuleType:
+    """Import NNCF, which calibrates, without its telemetry and its progress bars' noise."""
+    import_openvino()
+    import nncf  # noqa: PLC0415 - only after its telemetry is out of reach
+
+    nncf.set_log_level(logging.ERROR)
+    module: ModuleType = nncf
     return module
 
 

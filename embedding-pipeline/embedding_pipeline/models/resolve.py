@@ -15,16 +15,19 @@ from embedding_pipeline.models.choose import Chooser
 from embedding_pipeline.models.downloads import ProgressCallback
 from embedding_pipeline.models.exact import exact_detector, exact_embedder
 from embedding_pipeline.models.loaded import LoadedModels
-from embedding_pipeline.models.sources import config_dir
+from embedding_pipeline.models.network import PLAIN, Network
+from embedding_pipeline.models.samples import Samples
 from embedding_pipeline.models.weights import Weights, WeightsFolder
+from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-PRECISION = "fp32"
 RANDOM_PREFIX = "random:"
 _STRIDE = 32
+_DECODED_INPUTS = 2
+"""A large JPEG keeps so many times the detector's input on its longer side (docs/pipeline.md)."""
 
 
 def resolve_models(
@@ -32,35 +35,51 @@ def resolve_models(
     progress: ProgressCallback | None = None,
     *,
     artifacts: Artifacts | None = None,
+    samples: Samples | None = None,
 ) -> LoadedModels:
-    """Choose, fetch and load models for a new index; the choice is in the description.
+    """Choose, fetch, measure and load models for a new index; the choice is in the description.
 
     Args:
-        settings: names or paths, and where to look.
+        settings: names or paths, where to look, and what computes if that is not to be measured.
         progress: told of downloads.
         artifacts: where quantized networks and projections are kept; None: none are used.
+        samples: gives pictures to calibrate on; None: nothing is calibrated.
 
     Raises:
         WeightsNotFound: not to be had anywhere that the settings allow.
         UntrustedWeights: a pickled file that is on no list.
         WeightsChanged: a file is not what was recorded.
         UnknownModel: nobody knows the name.
+        ModelError: the models cannot be run as the settings wish.
     """
+    from embedding_pipeline.models.settling import (  # noqa: PLC0415 - see _network
+        settle_detector,
+        settle_embedder,
+    )
+
     chooser = Chooser(settings, WeightsFolder.of(settings), progress)
     random_name = _random_name(settings.embedder)
-    detector, embedder, notice = chooser.defaults(
+    found, embedder, notice = chooser.defaults(
         detector=not settings.detector, embedder=not settings.embedder
     )
     if settings.detector:
-        detector = chooser.detector(settings.detector)
+        found = chooser.detector(settings.detector)
     if settings.embedder and random_name is None:
         embedder = chooser.embedder(settings.embedder)
     network = _network(embedder, random_name)
-    description = ModelDescription(
-        _describe_detector(detector, settings),
-        _describe_embedder(network, embedder, random_name, settings),
+    weights = _chosen(found)
+    plain = _describe_embedder(network, embedder, random_name, settings)
+    detector = settle_detector(weights, _describe_detector(weights, settings), settings)
+    settled = settle_embedder(
+        plain,
+        lambda: network,
+        settings,
+        detector=detector,
+        artifacts=artifacts,
+        samples=samples,
     )
-    return _load(description, detector, network, settings, notice, artifacts)
+    description = ModelDescription(detector.description, settled.description)
+    return _loaded(description, detector, settled.network, settings, notice or settled.notice)
 
 
 def load_models(
@@ -81,55 +100,49 @@ def load_models(
     Raises:
         WeightsNotFound: a file with the described SHA-256 is nowhere; says which.
         UntrustedWeights: it is there, but pickled and on no list.
-        ModelError: it was run in a precision that is not known here.
+        ModelError: it was run in a way that is not known here.
     """
-    for part in (description.detector, description.embedder):
-        if part.precision != PRECISION:
-            raise ModelError(
-                f"{part.name} was run in {part.precision}; only {PRECISION} is known here",
-                model=part.name,
-                expected=part.precision,
-                actual=PRECISION,
-            )
+    from embedding_pipeline.models.opening import (  # noqa: PLC0415 - commands that load no model
+        open_detector,
+        open_embedder_network,
+    )
+
     chooser = Chooser(settings, WeightsFolder.of(settings), progress)
-    random_name = _random_name(description.embedder.name)
-    detector = exact_detector(description.detector, chooser)
-    embedder = None if random_name else exact_embedder(description.embedder, chooser)
-    network = _network(embedder, random_name)
-    return _load(description, detector, network, settings, None, artifacts)
+    how = description.embedder
+    random_name = _random_name(how.name)
+    # What was quantized is whole in its artifact, so the file that it was made from is not needed.
+    needs_file = random_name is None and not how.artifact
+    weights = exact_embedder(how, chooser) if needs_file else None
+    network = open_embedder_network(
+        how, lambda: _network(weights, random_name), settings, artifacts
+    )
+    detector = open_detector(
+        exact_detector(description.detector, chooser), description.detector, settings
+    )
+    return _loaded(description, detector, network, settings, None)
 
 
-def _load(
+def _loaded(
     description: ModelDescription,
-    detector: Weights | None,
-    network: Module,
+    detector: Detector,
+    network: Network,
     settings: Settings,
     notice: str | None,
-    artifacts: Artifacts | None,
 ) -> LoadedModels:
-    from embedding_pipeline.models.detector import UltralyticsDetector  # noqa: PLC0415 - as below
-    from embedding_pipeline.models.embedder import TimmEmbedder  # noqa: PLC0415
+    from embedding_pipeline.models.embedder import TimmEmbedder  # noqa: PLC0415 - see _network
 
-    if detector is None:
-        raise ModelError("no detector was chosen")
-    wanted = (
-        description.detector.artifact,
-        description.embedder.artifact,
-        description.embedder.projection,
-    )
-    if artifacts is None and any(wanted):
-        raise ModelError("the models need artifacts of a store, and no store is open")
     return LoadedModels(
-        detector=UltralyticsDetector(
-            detector.path,
-            description.detector,
-            config_dir=config_dir(settings),
-            threads=settings.threads,
-        ),
-        embedder=TimmEmbedder(network, description.embedder, threads=settings.threads),
+        detector=detector,
+        embedder=TimmEmbedder(network, description.embedder),
         description=description,
         notice=notice or _notice(description, settings),
     )
+
+
+def _chosen(detector: Weights | None) -> Weights:
+    if detector is None:
+        raise ModelError("no detector was chosen")
+    return detector
 
 
 def _network(embedder: Weights | None, random_name: str | None) -> Module:
@@ -143,18 +156,18 @@ def _network(embedder: Weights | None, random_name: str | None) -> Module:
     return build_network(embedder)
 
 
-def _describe_detector(weights: Weights | None, settings: Settings) -> DetectorDescription:
-    if weights is None:
-        raise ModelError("no detector was chosen")
+def _describe_detector(weights: Weights, settings: Settings) -> DetectorDescription:
+    input_size = -(-settings.detector_input_size // _STRIDE) * _STRIDE
     return DetectorDescription(
         name=weights.name,
         sha256=weights.sha256,
         origin=weights.origin,
-        precision=PRECISION,
-        input_size=-(-settings.detector_input_size // _STRIDE) * _STRIDE,
+        precision=PLAIN.precision,
+        input_size=input_size,
         score_floor=settings.score_floor,
         nms_iou=settings.nms_iou,
         max_objects=settings.max_objects,
+        decode_long_side=_DECODED_INPUTS * input_size if settings.shrink_on_load else 0,
     )
 
 
@@ -172,7 +185,7 @@ def _describe_embedder(
         name=weights.name if weights else f"{RANDOM_PREFIX}{random_name}",
         sha256=weights.sha256 if weights else random_sha256(str(random_name)),
         origin=weights.origin if weights else "random",
-        precision=PRECISION,
+        precision=PLAIN.precision,
         dimension=dimension_of(network, config.input_size),
         metric="cosine",
         normalized=True,

@@ -10,10 +10,13 @@ import torch
 
 from embedding_pipeline.domain.boxes import iou_matrix
 from embedding_pipeline.models import packaged
+from embedding_pipeline.models.choose import packaged_embedder
 from embedding_pipeline.models.detector import UltralyticsDetector
 from embedding_pipeline.models.loaded import LoadedModels
+from embedding_pipeline.models.networks import build_network
 from embedding_pipeline.models.quiet import import_ultralytics
 from embedding_pipeline.models.resolve import resolve_models
+from embedding_pipeline.models.weights import WeightsFolder
 from embedding_pipeline.settings import Settings
 from minio_proxy.picture.decode import decode
 from minio_proxy.picture.header import Limits
@@ -28,11 +31,19 @@ BUS = {
 }
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModels:
-    """The packaged models at 640 pixels."""
-    folder = tmp_path_factory.mktemp("models")
-    return resolve_models(Settings(models="packaged", data_dir=folder, detector_input_size=640))
+@pytest.fixture(scope="module", params=["native", "openvino"])
+def loaded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> LoadedModels:
+    """The packaged models at 640 pixels, on each runtime."""
+    settings = Settings(
+        models="packaged",
+        data_dir=tmp_path_factory.mktemp("models"),
+        detector_input_size=640,
+        runtime=request.param,
+        precision="fp32",
+    )
+    return resolve_models(settings)
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +173,7 @@ def test_crops_reach_the_network_as_described(loaded: LoadedModels, bus: np.ndar
     scaled = (crop / 255.0 - np.array(how.mean)) / np.array(how.std)
     batch = torch.from_numpy(scaled.transpose(2, 0, 1)[None].astype(np.float32))
     with torch.inference_mode():
-        expected = loaded.embedder._network(batch).numpy()  # type: ignore[attr-defined]
+        expected = build_network(packaged_embedder(WeightsFolder(Path("none"))))(batch).numpy()
     assert loaded.embedder.embed(crop[None]) == pytest.approx(expected, abs=1e-3)
 
 

@@ -205,12 +205,23 @@ def test_a_path_that_is_not_there_is_said() -> None:
         resolve_models(_settings(None, detector="folder/own.onnx", models="packaged"))
 
 
-def test_a_foreign_precision_is_refused() -> None:
-    """An index of another precision is not filled with this one."""
-    described = resolve_models(_settings(None, models="packaged")).description
-    int8 = replace(described, embedder=replace(described.embedder, precision="int8"))
-    with pytest.raises(ModelError, match="int8"):
-        load_models(int8, _settings(None))
+@pytest.mark.parametrize("part", ["detector", "embedder"])
+def test_a_foreign_precision_is_refused(part: str) -> None:
+    """An index of a precision that is not known here is not filled with another one."""
+    described = resolve_models(_settings(None, models="packaged", runtime="native")).description
+    other = replace(getattr(described, part), precision="fp8")
+    with pytest.raises(ModelError, match="in fp8 on native"):
+        load_models(replace(described, **{part: other}), _settings(None))
+
+
+def test_an_artifact_needs_a_store() -> None:
+    """An int8 index without the store that keeps its network says what is missing."""
+    described = resolve_models(_settings(None, models="packaged", runtime="native")).description
+    int8 = replace(
+        described.embedder, runtime="openvino", precision="int8", artifact=_sha256(b"network")
+    )
+    with pytest.raises(ModelError, match="no store is open"):
+        load_models(replace(described, embedder=int8), _settings(None))
 
 
 def test_random_weights_are_marked_and_repeatable() -> None:

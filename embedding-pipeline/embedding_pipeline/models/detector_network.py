@@ -1,0 +1,248 @@
+"""A detector's network behind the seam: on Ultralytics' own backends, or on OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embedding_pipeline.errors import ModelError, UnknownModel
+from embedding_pipeline.models.network import Network, Precision
+from embedding_pipeline.models.openvino_model import from_onnx, from_torch, kept, taking_pixels
+from embedding_pipeline.models.openvino_network import OpenVinoNetwork
+from embedding_pipeline.models.quiet import available_cores
+from embedding_pipeline.settings import Settings
+
+SUFFIXES = (".pt", ".onnx")
+"""Files that can be loaded; what Ultralytics exports besides runs elsewhere."""
+
+_TASKS = (None, "detect", "segment", "pose")
+_EXAMPLE_HW = (320, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What must be known of a detector's network to use it.
+
+    Args:
+        labels: class names by class number.
+        stride: both sides of an input are multiples of it.
+        fixed_hw: the only input that it takes, height and width, or None.
+        batch: inputs a call of a network with a fixed input; 1 otherwise.
+        end2end: it suppresses double boxes by itself.
+        stretched: pictures are stretched to its square input (RT-DETR).
+    """
+
+    labels: tuple[str, ...]
+    stride: int
+    fixed_hw: tuple[int, int] | None
+    batch: int
+    end2end: bool
+    stretched: bool
+
+    @property
+    def any_runtime(self) -> bool:
+        """OpenVINO can run it too: it takes inputs of any size, one at a time."""
+        return self.fixed_hw is None and not self.stretched
+
+
+class DetectorNetwork(Network, Protocol):
+    """A network whose rows are ``(4 + classes, anchors)``, or ``(boxes, 6)`` end to end."""
+
+    @property
+    def traits(self) -> Traits:
+        """What must be known to use it."""
+        ...
+
+
+class UltralyticsNetwork:
+    """Runs a model file on Ultralytics' own backend: PyTorch or ONNX Runtime.
+
+    One input a call on a processor: a larger batch is no faster there, and not every backend
+    gives the same bits for another batch size.
+
+    Args:
+        weights: ``.pt`` or ``.onnx`` file; its trust is checked before (models/weights.py).
+        precision: ``bf16`` for ``.pt`` files only.
+        device: ``cpu`` or a CUDA device.
+        threads: of the processor; 0 for all cores.
+        batch_size: inputs of one shape in one call.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        precision: Precision = "fp32",
+        device: str = "cpu",
+        threads: int = 0,
+        batch_size: int = 1,
+    ) -> None:
+        self._device = torch.device(device)
+        self.backend = _backend(weights, self._device, threads or available_cores())
+        self._traits = _traits(self.backend, weights)
+        fixed = self._traits.fixed_hw is not None
+        self._batch_size = self._traits.batch if fixed else batch_size
+        self._autocast = precision == "bf16"
+
+    @property
+    def traits(self) -> Traits:
+        """What must be known to use it."""
+        return self._traits
+
+    def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Run the network (see the Network protocol)."""
+        if self._batch_size == 1:
+            for image in pixels:
+                yield self._forward([image])[0]
+            return
+        images = list(pixels)
+        rows: dict[int, NDArray[np.float32]] = {}
+        for positions in _batches([image.shape for image in images], self._batch_size):
+            found = self._forward([images[position] for position in positions])
+            rows.update(zip(positions, found, strict=True))
+        yield from (rows[position] for position in range(len(images)))
+
+    @torch.inference_mode()
+    def _forward(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        stacked = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2)
+        batch = stacked.to(self._device, torch.float32).contiguous().div_(255)
+        missing = self._traits.batch - len(batch) if self._traits.fixed_hw is not None else 0
+        if missing > 0:
+            batch = torch.cat((batch, batch.new_zeros(missing, *batch.shape[1:])))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
+            raw = _first(self.backend.forward(batch))
+        rows: NDArray[np.float32] = torch.as_tensor(raw)[: len(inputs)].float().cpu().numpy()
+        return rows
+
+
+class OpenVinoDetectorNetwork:
+    """Runs a model file on OpenVINO; the converted model is kept in the data folder.
+
+    Args:
+        weights: ``.pt`` or ``.onnx`` file; its trust is checked before (models/weights.py).
+        sha256: of the file.
+        precision: ``fp32`` or ``bf16``.
+        settings: name the data folder and the threads.
+
+    Raises:
+        ModelError: a network of one input size only, which native runs.
+    """
+
+    def __init__(
+        self, weights: Path, sha256: str, precision: Precision, settings: Settings
+    ) -> None:
+        native = UltralyticsNetwork(weights, threads=settings.threads)
+        self._traits = native.traits
+        if not self._traits.any_runtime:
+            raise ModelError(
+                f"{weights.name} has a fixed input, so OpenVINO does not run it here",
+                model=weights.name,
+            )
+        model = kept(settings, f"detector {sha256}", lambda: _converted(native, weights))
+        self._network = OpenVinoNetwork(model, precision, threads=settings.threads)
+
+    @property
+    def traits(self) -> Traits:
+        """What must be known to use it."""
+        return self._traits
+
+    def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Run the network (see the Network protocol)."""
+        return self._network.run(pixels)
+
+
+def _converted(native: UltralyticsNetwork, weights: Path) -> Any:
+    """An OpenVINO model that takes pixels, of any height and width."""
+    black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+    if weights.suffix == ".onnx":
+        return taking_pixels(from_onnx(weights), black, white, None)
+    module: Any = native.backend.model
+    head = module.model[-1]
+    # As Ultralytics' own exporter does: anchors are computed from the input's size, not traced.
+    before = {name: getattr(head, name, None) for name in ("dynamic", "export", "format")}
+    head.dynamic, head.export, head.format = True, True, "openvino"
+    try:
+        return taking_pixels(from_torch(module, _EXAMPLE_HW), black, white, None)
+    finally:
+        for name, value in before.items():
+            setattr(head, name, value)
+
+
+def _first(raw: Any) -> Any:
+    while isinstance(raw, list | tuple):
+        raw = raw[0]
+    return raw
+
+
+def _batches(shapes: Sequence[tuple[int, ...]], size: int) -> Iterator[list[int]]:
+    """Positions of inputs that have one shape, at most ``size`` together."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for position, shape in enumerate(shapes):
+        groups.setdefault(shape, []).append(position)
+    for positions in groups.values():
+        for start in range(0, len(positions), size):
+            yield positions[start : start + size]
+
+
+def _backend(weights: Path, device: torch.device, threads: int) -> Any:
+    from ultralytics.nn.autobackend import AutoBackend  # noqa: PLC0415 - see models/quiet.py
+    from ultralytics.nn.backends import ONNXBackend  # noqa: PLC0415
+
+    try:
+        if weights.suffix == ".onnx":
+            return ONNXBackend(str(weights), device, session_options=_session_options(threads))
+        if weights.suffix == ".pt":
+            torch.set_num_threads(threads)
+            return AutoBackend(str(weights), device=device, verbose=False)
+    except Exception as exc:
+        raise ModelError(
+            f"{weights.name} cannot be loaded as a detector: {type(exc).__name__}: {exc}",
+            model=weights.name,
+        ) from exc
+    raise UnknownModel(
+        f"{weights.name} is no detector file; {' and '.join(SUFFIXES)} can be loaded",
+        model=weights.name,
+    )
+
+
+def _session_options(threads: int) -> Any:
+    import onnxruntime  # type: ignore[import-untyped]  # noqa: PLC0415 - only ONNX files need it
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Threads that spin while they wait take the cores from the embedder, which runs next.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
+def _traits(backend: Any, weights: Path) -> Traits:
+    if backend.task not in _TASKS or not backend.names:
+        raise UnknownModel(
+            f"{weights.name} is no detector: task {backend.task}, {len(backend.names)} classes",
+            model=weights.name,
+        )
+    fixed_hw = _fixed_shape(backend)
+    return Traits(
+        labels=tuple(str(backend.names[number]) for number in sorted(backend.names)),
+        stride=int(backend.stride),
+        fixed_hw=fixed_hw,
+        batch=int(backend.batch) if fixed_hw is not None else 1,
+        end2end=bool(backend.end2end),
+        stretched="RTDETR" in type(backend.model).__name__,
+    )
+
+
+def _fixed_shape(backend: Any) -> tuple[int, int] | None:
+    """Input ``(height, width)`` of a model exported for one shape only, else None."""
+    if isinstance(getattr(backend, "model", None), torch.nn.Module) or backend.dynamic:
+        return None
+    sizes = getattr(backend, "imgsz", None)
+    return (int(sizes[0]), int(sizes[1])) if sizes else None

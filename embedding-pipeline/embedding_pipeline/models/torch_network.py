@@ -1,0 +1,68 @@
+"""An embedder's network on PyTorch: a processor or a CUDA device, fp32 or bfloat16."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from embedding_pipeline.models.network import Precision
+from embedding_pipeline.models.quiet import available_cores
+
+_CHUNK = 32
+"""Inputs in one call of the network: enough to fill a processor, little memory."""
+
+
+class TorchNetwork:
+    """Runs a network eagerly; the inputs of one call must have one size.
+
+    Args:
+        module: ``(N, 3, S, S)`` float, normalized, to ``(N, dimension)``.
+        mean: per channel, of RGB in [0, 1].
+        std: per channel, of RGB in [0, 1].
+        precision: ``fp32``, or ``bf16`` under autocast.
+        device: ``cpu`` or a CUDA device.
+        threads: of the processor; 0 for all cores.
+        chunk: inputs in one call of the network.
+    """
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        precision: Precision = "fp32",
+        device: str = "cpu",
+        threads: int = 0,
+        chunk: int = _CHUNK,
+    ) -> None:
+        torch.set_num_threads(threads or available_cores())
+        self._device = torch.device(device)
+        self.module = module.eval().to(self._device).to(memory_format=torch.channels_last)
+        self._autocast = precision == "bf16"
+        self._chunk = chunk
+        # (x / 255 - mean) / std as one multiplication and one addition on uint8 values.
+        scale = torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1)
+        shift = torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1)
+        self._factor = (1.0 / (255.0 * scale)).to(self._device)
+        self._offset = (-shift / scale).to(self._device)
+
+    def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Run the network (see the Network protocol)."""
+        waiting = iter(pixels)
+        while chunk := list(islice(waiting, self._chunk)):
+            yield from self._forward(np.stack(chunk))
+
+    @torch.inference_mode()
+    def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        # Pixels lie channels-last already, so the permuted view is what convolutions like best.
+        on_device = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+        batch = on_device.float().mul_(self._factor).add_(self._offset)
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
+            found = self.module(batch)
+        vectors: NDArray[np.float32] = found.float().cpu().numpy()
+        return vectors
