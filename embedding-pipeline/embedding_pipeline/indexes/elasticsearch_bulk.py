@@ -34,9 +34,9 @@ class Operation:
     """One line pair of a bulk.
 
     Args:
-        action: ``index``, ``create`` or ``delete``.
-        header: ``_id``, ``routing`` and conditions.
-        source: the document as JSON on one line; None for a delete.
+        action: ``index``, ``create``, ``update`` or ``delete``.
+        header: ``_id``, ``routing``, version and conditions.
+        source: the document, or its change, as JSON on one line; None for a delete.
     """
 
     action: str

@@ -35,6 +35,8 @@ FORMAT = 1
 _ATTEMPTS = 20
 _READ_RETRIES = 2
 _REFRESH_OFF = "-1"
+_REMEMBER_DELETED = "10m"
+"""Longer than a write can be on its way: what is older than a delete is refused that long."""
 
 
 class ElasticsearchCatalog:
@@ -156,6 +158,7 @@ class ElasticsearchCatalog:
                     "number_of_shards": settings.elasticsearch_shards,
                     "number_of_replicas": settings.elasticsearch_replicas,
                     "refresh_interval": _REFRESH_OFF,
+                    "gc_deletes": _REMEMBER_DELETED,
                 },
             )
 

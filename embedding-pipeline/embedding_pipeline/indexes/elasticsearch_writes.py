@@ -1,20 +1,22 @@
 """Pictures as bulk operations: replaced by id, without a search and without scripts.
 
 The document of rank 0 is the picture's head: its ``entry_count`` says which ids exist, and
-it is read in real time. A picture that is not there is written by one bulk that creates its
-head. One that is there is first claimed by a conditional write of its head (with the larger
-of both counts, so that a crash in the middle leaves no unknown id), then its other entries
-are written, ids that are no longer needed are deleted, and the head is written again under
-the same condition. Who loses a claim begins anew, so the last writer's picture is whole.
+it is read in real time. Every write of a picture begins with a claim, a conditional write of
+its head (with the larger of both counts, so that a crash in the middle leaves no unknown id).
+The claim's sequence number becomes the version of every other write of the picture: a later
+claim has a higher one, so Elasticsearch refuses what an older writer sends late (from a queue,
+again after a refusal, or from a process that has ended), also where the newer one deleted.
+Who loses a claim begins anew, so the last writer's picture is whole, and deleted is deleted.
 """
 
 from __future__ import annotations
 
+import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
 
@@ -25,9 +27,13 @@ from embedding_pipeline.indexes.elasticsearch_documents import numbers_of, sourc
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors, error_of
 
 PICTURES_A_ROUND = 500
+ENTRIES_A_ROUND = 5000
 ROUNDS = 20
 _CONFLICT = 409
 _GONE = 404
+
+_T = TypeVar("_T")
+_Sent = tuple[list[tuple[PictureEntries, list[Outcome]]], list[PictureEntries]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +64,17 @@ class PictureWriter:
     def put(self, pictures: Sequence[PictureEntries]) -> dict[str, ItemFailure]:
         """Replace all entries of each picture; returns the failures by image key."""
         failures: dict[str, ItemFailure] = {}
-        for start in range(0, len(pictures), PICTURES_A_ROUND):
-            self._put_some(pictures[start : start + PICTURES_A_ROUND], failures)
+        for some in _rounds(pictures):
+            _until_claimed(some, lambda waiting: self._put_some(waiting, failures))
         return failures
 
     def delete(self, image_keys: Sequence[str]) -> int:
         """Remove pictures; returns how many were there."""
-        removed = 0
+        removed: list[str] = []
         for start in range(0, len(image_keys), PICTURES_A_ROUND):
-            heads = self.heads(image_keys[start : start + PICTURES_A_ROUND])
-            operations = [
-                _delete(key, rank)
-                for key, head in heads.items()
-                for rank in reversed(range(head.entry_count))
-            ]
-            for outcome in self._bulk.write(self._alias, operations):
-                if not outcome.worked and outcome.status != _GONE:
-                    raise error_of(outcome.status, outcome.error, self._place)
-            removed += len(heads)
-        return removed
+            some = image_keys[start : start + PICTURES_A_ROUND]
+            _until_claimed(some, lambda waiting: self._delete_some(waiting, removed))
+        return len(removed)
 
     def heads(self, image_keys: Sequence[str]) -> dict[str, Head]:
         """Heads of the pictures that are there, as of now."""
@@ -106,89 +104,83 @@ class PictureWriter:
 
     def _put_some(
         self, pictures: Sequence[PictureEntries], failures: dict[str, ItemFailure]
-    ) -> None:
-        waiting = list(pictures)
-        for round_number in range(ROUNDS):
-            if not waiting:
-                return
-            if round_number:
-                time.sleep(random.uniform(0, 0.02 * 2 ** min(round_number, 6)))
-            heads = self.heads([picture.image_key for picture in waiting])
-            fresh = [picture for picture in waiting if picture.image_key not in heads]
-            known = [picture for picture in waiting if picture.image_key in heads]
-            waiting = self._create(fresh, failures) + self._replace(known, heads, failures)
-        if waiting:
-            raise IndexUnavailable(
-                "Other writers keep changing the same pictures; try again.",
-                image_key=waiting[0].image_key,
-            )
-
-    def _create(
-        self, pictures: Sequence[PictureEntries], failures: dict[str, ItemFailure]
     ) -> list[PictureEntries]:
-        groups = [
-            [_write(picture, rank, action="create" if rank == 0 else "index")
-             for rank in range(len(picture.entries))]
-            for picture in pictures
-        ]  # fmt: skip
-        return self._lost(pictures, self._grouped(groups), failures)
+        """Write pictures; returns those that another writer has claimed meanwhile."""
+        heads = self.heads([picture.image_key for picture in pictures])
+        claims = [[_claim(picture, heads.get(picture.image_key))] for picture in pictures]
+        claimed, lost = self._sent(pictures, claims, failures)
+        held = {
+            picture.image_key: _held(claim, heads.get(picture.image_key))
+            for picture, (claim,) in claimed
+        }
+        mine = [picture for picture, _ in claimed]
+        others = [_others(picture, held[picture.image_key]) for picture in mine]
+        written, more = self._sent(mine, others, failures)
+        lost += more
+        # A head whose count the claim has kept too large for what there is now.
+        shrunk = [
+            picture
+            for picture, _ in written
+            if held[picture.image_key].entry_count > len(picture.entries)
+        ]
+        counts = [[_head(picture, condition=held[picture.image_key])] for picture in shrunk]
+        return lost + self._sent(shrunk, counts, failures)[1]
 
-    def _replace(
-        self,
-        pictures: Sequence[PictureEntries],
-        heads: dict[str, Head],
-        failures: dict[str, ItemFailure],
-    ) -> list[PictureEntries]:
-        claims = [
-            [
-                _write(
-                    picture,
-                    0,
-                    condition=head,
-                    entry_count=max(len(picture.entries), head.entry_count),
-                )
-            ]
-            for picture in pictures
-            for head in [heads[picture.image_key]]
+    def _delete_some(self, image_keys: Sequence[str], removed: list[str]) -> list[str]:
+        """Remove pictures; returns those that another writer has claimed meanwhile."""
+        heads = self.heads(image_keys)
+        keys = list(heads)
+        claims = self._all_or_raise([[_touch(key, heads[key])] for key in keys])
+        held = {
+            key: Head(heads[key].entry_count, claim.seq_no, claim.primary_term)
+            for key, (claim,) in zip(keys, claims, strict=True)
+            if claim.worked
+        }
+        others = self._all_or_raise([_deletes(key, head) for key, head in held.items()])
+        mine = [
+            key
+            for key, outcomes in zip(held, others, strict=True)
+            if all(outcome.status != _CONFLICT for outcome in outcomes)
         ]
-        outcomes = self._grouped(claims)
-        lost = self._lost(pictures, outcomes, failures)
-        claimed = [
-            (picture, outcome, heads[picture.image_key].entry_count)
-            for picture, (outcome,) in zip(pictures, outcomes, strict=True)
-            if outcome.worked
-        ]
-        groups = [
-            [
-                *[_write(picture, rank) for rank in range(1, len(picture.entries))],
-                *[_delete(picture.image_key, rank) for rank in range(len(picture.entries), before)],
-                _write(picture, 0, condition=Head(0, claim.seq_no, claim.primary_term)),
-            ]
-            for picture, claim, before in claimed
-        ]
-        written = [picture for picture, _, _ in claimed]
-        return lost + self._lost(written, self._grouped(groups), failures)
+        ends = self._all_or_raise([[_delete(key, 0, condition=held[key])] for key in mine])
+        gone = [key for key, (end,) in zip(mine, ends, strict=True) if end.worked]
+        removed += gone
+        return [key for key in keys if key not in set(gone)]
 
     def _grouped(self, groups: Sequence[Sequence[Operation]]) -> list[list[Outcome]]:
         flat = [operation for group in groups for operation in group]
         outcomes = iter(self._bulk.write(self._alias, flat))
         return [[next(outcomes) for _ in group] for group in groups]
 
-    def _lost(
+    def _all_or_raise(self, groups: Sequence[Sequence[Operation]]) -> list[list[Outcome]]:
+        grouped = self._grouped(groups)
+        for outcome in (outcome for group in grouped for outcome in group):
+            if not outcome.worked and outcome.status not in {_CONFLICT, _GONE}:
+                raise error_of(outcome.status, outcome.error, self._place)
+        return grouped
+
+    def _sent(
         self,
         pictures: Sequence[PictureEntries],
-        outcomes: Sequence[Sequence[Outcome]],
+        groups: Sequence[Sequence[Operation]],
         failures: dict[str, ItemFailure],
-    ) -> list[PictureEntries]:
-        """Pictures whose claim was lost to another writer; real failures are noted."""
-        lost = []
-        for picture, group in zip(pictures, outcomes, strict=True):
-            failed = [o for o in group if not o.worked and o.status not in {_CONFLICT, _GONE}]
+    ) -> _Sent:
+        """Send the operations of each picture.
+
+        Returns:
+            The pictures for which all worked, and those with a conflict; others are noted as
+            failures.
+        """
+        worked, lost = [], []
+        for picture, group in zip(pictures, self._grouped(groups), strict=True):
+            failed = [one for one in group if not one.worked and one.status != _CONFLICT]
             if failed:
                 failures[picture.image_key] = self._failure(picture.image_key, failed[0])
-            elif any(outcome.status == _CONFLICT for outcome in group):
+            elif all(outcome.worked for outcome in group):
+                worked.append((picture, group))
+            else:
                 lost.append(picture)
-        return lost
+        return worked, lost
 
     def _failure(self, image_key: str, outcome: Outcome) -> ItemFailure:
         error = error_of(outcome.status, outcome.error, self._place)
@@ -201,24 +193,97 @@ class PictureWriter:
         )
 
 
-def _write(
+def _until_claimed(items: Sequence[_T], attempt: Callable[[Sequence[_T]], Sequence[_T]]) -> None:
+    """Attempt what lost its claim again, after a random and growing pause."""
+    waiting = items
+    for number in range(ROUNDS):
+        if number:
+            time.sleep(random.uniform(0, 0.02 * 2 ** min(number, 6)))
+        waiting = attempt(waiting)
+        if not waiting:
+            return
+    raise IndexUnavailable("Other writers keep changing the same pictures; try again.")
+
+
+def _rounds(pictures: Sequence[PictureEntries]) -> Iterator[list[PictureEntries]]:
+    """Parts that stay below both bounds, so that memory does."""
+    some: list[PictureEntries] = []
+    entries = 0
+    for picture in pictures:
+        entries += len(picture.entries)
+        if some and (len(some) == PICTURES_A_ROUND or entries > ENTRIES_A_ROUND):
+            yield some
+            some, entries = [], len(picture.entries)
+        some.append(picture)
+    if some:
+        yield some
+
+
+def _claim(picture: PictureEntries, head: Head | None) -> Operation:
+    if head is None:
+        return _head(picture, action="create")
+    return _head(picture, condition=head, entry_count=max(len(picture.entries), head.entry_count))
+
+
+def _held(claim: Outcome, before: Head | None) -> Head:
+    return Head(before.entry_count if before else 0, claim.seq_no, claim.primary_term)
+
+
+def _head(
     picture: PictureEntries,
-    rank: int,
     *,
     action: str = "index",
     condition: Head | None = None,
     entry_count: int | None = None,
 ) -> Operation:
-    header: dict[str, Any] = {
-        "_id": picture.entries[rank].object_id,
-        "routing": picture.image_key,
-    }
-    if condition is not None:
-        header |= {"if_seq_no": condition.seq_no, "if_primary_term": condition.primary_term}
+    header = _header(picture.image_key, 0) | (_only_if(condition) if condition else {})
     count = len(picture.entries) if entry_count is None else entry_count
-    (numbers,) = numbers_of(picture.vectors[rank : rank + 1])
-    return Operation(action, header, source_of(picture.entries[rank], numbers, count))
+    (numbers,) = numbers_of(picture.vectors[:1])
+    return Operation(action, header, source_of(picture.entries[0], numbers, count))
 
 
-def _delete(image_key: str, rank: int) -> Operation:
-    return Operation("delete", {"_id": object_id(image_key, rank), "routing": image_key})
+def _others(picture: PictureEntries, held: Head) -> list[Operation]:
+    """Write every entry but the head, and delete what the picture had more of before."""
+    version = _version(held)
+    writes = [
+        Operation("index", _header(picture.image_key, rank) | version, source_of(entry, numbers, 0))
+        for rank, (entry, numbers) in enumerate(
+            zip(picture.entries[1:], numbers_of(picture.vectors[1:]), strict=True), 1
+        )
+    ]
+    surplus = range(len(picture.entries), held.entry_count)
+    return writes + [
+        Operation("delete", _header(picture.image_key, rank) | version) for rank in surplus
+    ]
+
+
+def _deletes(image_key: str, held: Head) -> list[Operation]:
+    version = _version(held)
+    return [
+        Operation("delete", _header(image_key, rank) | version)
+        for rank in range(1, held.entry_count)
+    ]
+
+
+def _touch(image_key: str, head: Head) -> Operation:
+    """Claim a picture without changing it."""
+    change = {"doc": {"entry_count": head.entry_count}, "detect_noop": False}
+    header = _header(image_key, 0) | _only_if(head)
+    return Operation("update", header, json.dumps(change).encode())
+
+
+def _delete(image_key: str, rank: int, *, condition: Head) -> Operation:
+    return Operation("delete", _header(image_key, rank) | _only_if(condition))
+
+
+def _header(image_key: str, rank: int) -> dict[str, Any]:
+    return {"_id": object_id(image_key, rank), "routing": image_key}
+
+
+def _only_if(head: Head) -> dict[str, Any]:
+    return {"if_seq_no": head.seq_no, "if_primary_term": head.primary_term}
+
+
+def _version(held: Head) -> dict[str, Any]:
+    # Above every version that Elasticsearch counted by itself: it grows with the sequence.
+    return {"version": held.seq_no + 1, "version_type": "external_gte"}
