@@ -82,6 +82,9 @@ def ingest(
     force_delete: Annotated[
         bool, typer.Option("--force-delete", help="Remove it even when that is a lot.")
     ] = False,
+    in_place: Annotated[
+        bool, typer.Option("--in-place", help="Leave originals where they are, copy none.")
+    ] = False,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="Also names that begin with a dot.")
     ] = False,
@@ -113,6 +116,7 @@ def ingest(
         delete=delete or force_delete,
         force_delete=force_delete,
         delete_share=settings.delete_share,
+        in_place=in_place,
     )
     manner = Manner(
         hidden=hidden, report_file=report, as_json=as_json, nice=nice, max_load=max_load
