@@ -14,10 +14,11 @@ from typing import Any, Self, TypeAlias
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, EntryFilter
 from embedding_pipeline.errors import NotReady
-from embedding_pipeline.ingest.catch_up import CatchUp
+from embedding_pipeline.ingest.catch_up import CATCH_UP, CatchUp
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
 from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.sampling import stored_samples
 from embedding_pipeline.model_room import ModelRoom
 from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.models.artifacts import Artifacts
@@ -79,7 +80,7 @@ class Boxseek:
         self._closed = threading.Lock()
         self._locks = KeyLocks(settings.data_dir / "locks")
         self.catch_up = CatchUp(
-            settings.data_dir / "catch-up",
+            settings.data_dir / CATCH_UP,
             catalog,
             self.originals,
             self._locks,
@@ -105,6 +106,7 @@ class Boxseek:
         *,
         models: ModelSource | None = None,
         catalog: IndexCatalog | None = None,
+        samples: Callable[[], Iterable[bytes]] | None = None,
     ) -> Self:
         """Open everything that the settings name.
 
@@ -112,6 +114,7 @@ class Boxseek:
             settings: None reads the environment and ``.env``.
             models: loads the models; None takes the real ones.
             catalog: of the index, closed at the end; None builds the one that settings name.
+            samples: pictures that a new index is calibrated on; None takes stored ones.
 
         Raises:
             DescriptionMismatch: the settings name other models than those that made the index.
@@ -125,7 +128,11 @@ class Boxseek:
             active = catalog.active()
             if active is not None:
                 check_names(settings, active.description)
-            models = models or partial(real_models, artifacts=Artifacts(services.store))
+            models = models or partial(
+                real_models,
+                artifacts=Artifacts(services.store),
+                samples=samples or stored_samples(services.originals),
+            )
             return cls(settings, services, catalog, models, stack.pop_all())
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
 from pathlib import Path
 
 from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
@@ -13,9 +15,11 @@ from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.outcome import ends_on_interrupt
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.cli.serving import address, listening, patience, serve_app
+from embedding_pipeline.cli.source_samples import source_samples
 from embedding_pipeline.errors import BoxseekError
 from embedding_pipeline.ingest.folder_source import FolderSource
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest
+from embedding_pipeline.models.samples import Samples
 from embedding_pipeline.settings import Settings
 from minio_proxy.errors import ProxyError
 
@@ -36,17 +40,21 @@ def demo(settings: Settings, images: str, models: ModelSource | None = None) -> 
     """
     if images:
         FolderSource(Path(images).expanduser(), limits=limits_of(settings))
+    chosen: Future[DemoPictures] = Future()
     with (
         ends_on_interrupt(),
         listening(settings) as bound,
         patience() as hurry,
-        Boxseek.open(settings, models=models) as boxseek,
+        Boxseek.open(settings, models=models, samples=_samples(settings, chosen)) as boxseek,
     ):
         where = address(bound)
         print(f"Boxseek is at {where}  (Ctrl-C ends it)", flush=True)
         stop = threading.Event()
         indexing = threading.Thread(
-            target=_index, args=(boxseek, images, where, stop), name="indexing", daemon=True
+            target=_index,
+            args=(boxseek, images, where, stop, chosen),
+            name="indexing",
+            daemon=True,
         )
         indexing.start()
         try:
@@ -59,10 +67,21 @@ def demo(settings: Settings, images: str, models: ModelSource | None = None) -> 
     return 0
 
 
-def _index(boxseek: Boxseek, images: str, where: str, stop: threading.Event) -> None:
+def _index(
+    boxseek: Boxseek,
+    images: str,
+    where: str,
+    stop: threading.Event,
+    chosen: Future[DemoPictures],
+) -> None:
     """Choose pictures and bring them in; what goes wrong is told, the page stays up."""
     try:
-        pictures = _pictures(boxseek.settings, images)
+        try:
+            pictures = _pictures(boxseek.settings, images)
+        except BaseException as exc:
+            chosen.set_exception(exc)
+            raise
+        chosen.set_result(pictures)
         _tell(pictures.told)
         room = ingest_room(boxseek)
         if boxseek.models is not None and boxseek.models.notice:
@@ -80,6 +99,19 @@ def _index(boxseek: Boxseek, images: str, where: str, stop: threading.Event) -> 
         _tell(line)
     if not stop.is_set():
         _tell(f"Ready: search at {where}")
+
+
+def _samples(settings: Settings, chosen: Future[DemoPictures]) -> Samples:
+    """Pictures of the demo for its models, which may have to wait until they are chosen."""
+
+    def read() -> Iterable[bytes]:
+        try:
+            folder = chosen.result().folder
+        except (BoxseekError, ProxyError):
+            return ()  # told where the pictures are brought in
+        return source_samples(FolderSource(folder, limits=limits_of(settings)))()
+
+    return read
 
 
 def _pictures(settings: Settings, images: str) -> DemoPictures:

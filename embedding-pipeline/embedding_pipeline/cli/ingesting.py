@@ -16,6 +16,7 @@ from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
 from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.priority import BACKFILL_NICE, LoadBrake, lower_priority
 from embedding_pipeline.cli.room import ingest_room
+from embedding_pipeline.cli.source_samples import source_samples
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest, ledger_path
 from embedding_pipeline.ingest.ledger import Ledger
@@ -71,7 +72,9 @@ def run_ingest(
             in_place=options.in_place,
             reach=reach_of(settings, stack),
         )
-        boxseek = stack.enter_context(Boxseek.open(settings, models=models))
+        boxseek = stack.enter_context(
+            Boxseek.open(settings, models=models, samples=source_samples(source))
+        )
         stop = stack.enter_context(stop_on_interrupt())
         brake = LoadBrake(manner.max_load, stop, waiting=boxseek.progress.waiting)
         room = ingest_room(boxseek, brake.hold)

@@ -23,8 +23,9 @@ FEWEST_QUERIES = 30
 """Crops whose name occurs in another picture; fewer tell nothing."""
 
 LEAST_OVERLAP = 0.5
-"""Share of the ten nearest crops that both precisions must have in common. Retrieval by a
-calibrated network of ImageNet weights has about 0.8, by one calibrated on noise far less."""
+"""Share of the ten nearest crops that both precisions must have in common. tf_efficientnet_lite0,
+which loses nothing in int8, has 0.73 on 240 crops of COCO128; neighbours that are all nearly as
+near change places."""
 
 
 @dataclass(frozen=True, slots=True)
