@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from embedding_pipeline.bootstrap import ModelSource
+from embedding_pipeline.bootstrap import ModelSource, limits_of
 from embedding_pipeline.cli.evaluation_tables import (
     Bars,
     progress_shown,
@@ -29,6 +29,7 @@ from embedding_pipeline.evaluation.comparing import (
 from embedding_pipeline.evaluation.labelled import LabelledSet
 from embedding_pipeline.evaluation.measuring import Measurement, Options, measure
 from embedding_pipeline.evaluation.reading import form_named, read_labelled
+from embedding_pipeline.evaluation.report_html import report_html
 from embedding_pipeline.evaluation.results_json import results_json
 from embedding_pipeline.settings import Settings
 
@@ -83,6 +84,9 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
             )
     comparison = compare(rows[0], rows[1]) if wanted.compare else None
     _write(wanted, labelled, rows, comparison)
+    if wanted.html_file is not None:
+        page = report_html(labelled, rows, limits_of(settings), comparison)
+        wanted.html_file.write_text(page, encoding="utf-8")
     return int(any(row.problems for row in rows))
 
 

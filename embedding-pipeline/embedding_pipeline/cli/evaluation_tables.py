@@ -19,10 +19,10 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from embedding_pipeline.evaluation.catalogue import MEASURES, Measure, written
+from embedding_pipeline.evaluation.catalogue import MEASURES, Measure, change_written, written
 from embedding_pipeline.evaluation.comparing import Comparison
 from embedding_pipeline.evaluation.measuring import Measurement
-from embedding_pipeline.evaluation.tallies import Difference, Figure
+from embedding_pipeline.evaluation.tallies import Figure
 
 _MOST_PROBLEMS = 20
 
@@ -110,11 +110,11 @@ def show_comparison(console: Console, comparison: Comparison) -> None:
     for measure in MEASURES:
         found = comparison.differences.get(measure.key)
         if found:
-            low, high = (written(measure, side) for side in (found.low, found.high))
+            low, high = (change_written(measure, side) for side in (found.low, found.high))
             table.add_row(
                 measure.title,
-                f"{written(measure, found.value)} ({low} to {high})",
-                verdict(measure, found),
+                f"{change_written(measure, found.value)} ({low} to {high})",
+                found.verdict(more_is_better=measure.more_is_better),
             )
     console.print(table)
 
@@ -138,16 +138,7 @@ def show_problems(console: Console, rows: Sequence[Measurement]) -> None:
 
 
 def interval(measure: Measure, figure: Figure) -> str:
-    """A figure and its interval, the unit once."""
+    """A figure, and below it its interval."""
     low, high = written(measure, figure.low), written(measure, figure.high)
     value = written(measure, figure.value)
-    return f"{value} ({low} to {high})"
-
-
-def verdict(measure: Measure, found: Difference) -> str:
-    """In words whether the difference is one."""
-    if found.low <= 0.0 <= found.high:
-        return "no clear difference"
-    if measure.more_is_better is None:
-        return "more" if found.value > 0 else "less"
-    return "better" if (found.value > 0) == measure.more_is_better else "worse"
+    return f"{value}\n[dim]{low} to {high}[/dim]"

@@ -107,6 +107,14 @@ MEASURES: tuple[Measure, ...] = (
         "A picture that is not in the index asks for others of its class, scope image.",
     ),
     Measure(
+        "image_map10_found",
+        f"whole pictures: mAP@{K} of the found",
+        "images",
+        "number",
+        "Average precision over the right answers found, whatever is missing: what earlier systems "
+        "publish as mAP; compare published values with this one only.",
+    ),
+    Measure(
         "ann_recall10",
         f"index: recall@{K} against exact",
         "index",
@@ -147,6 +155,13 @@ MEASURES: tuple[Measure, ...] = (
     ),
 )
 BY_KEY = {measure.key: measure for measure in MEASURES}
+
+
+def change_written(measure: Measure, value: float) -> str:
+    """A difference of two values as people read it, with its sign; of shares in points."""
+    if measure.unit == "percent":
+        return f"{100 * value:+.1f} points"
+    return f"{value:+,.0f} ms" if measure.unit == "ms" else f"{value:+.3f}"
 
 
 def written(measure: Measure, value: float) -> str:

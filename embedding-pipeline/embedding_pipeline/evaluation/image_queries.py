@@ -6,6 +6,8 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
+import numpy as np
+
 from embedding_pipeline.domain.entries import EntryFilter
 from embedding_pipeline.evaluation.asking import (
     ALL_PASS,
@@ -19,6 +21,7 @@ from embedding_pipeline.evaluation.asking import (
 from embedding_pipeline.evaluation.catalogue import DEEP, K
 from embedding_pipeline.evaluation.gallery import key_of
 from embedding_pipeline.evaluation.labelled import LabelledPicture
+from embedding_pipeline.evaluation.measures import average_precision_of_found
 from embedding_pipeline.evaluation.session import Session, ask_floor, guarded
 from embedding_pipeline.search.results import Hit, PictureBytes, SearchRequest
 
@@ -89,6 +92,8 @@ def _ask(session: Session, picture: LabelledPicture, totals: Counter[str | None]
         answers = [_answer(session, hit, label) for hit in page.hits if hit.image_key != own]
         right = [answer.right for answer in answers]
         average = rate(session.tallies, "image", picture.name, right, possible)
+        of_found = average_precision_of_found(np.array(right, dtype=bool), K)
+        session.tallies["image_map10_found"].add(picture.name, of_found)
         asked = Asked(picture.name, own, None, label, average, tuple(answers[:K]))
         session.worst["image"].add(asked)
     stored = again(request, page)

@@ -115,6 +115,24 @@ def average_precision(right: NDArray[np.bool_], possible: int, k: int = 10) -> f
         possible: how many right answers there are in all; at least 1.
         k: ranks that count.
     """
-    first = right[:k]
-    precisions = np.cumsum(first) / np.arange(1, len(first) + 1)
-    return float((precisions * first).sum() / min(k, possible))
+    return _precision_sum(right[:k]) / min(k, possible)
+
+
+def average_precision_of_found(right: NDArray[np.bool_], k: int = 10) -> float:
+    """Average precision over the right answers that were found, as many systems publish it.
+
+    Sum over the right answers' ranks r <= k of precision at r, divided by their number; 0 without
+    one (towhee 0.x, ``mean_average_precision`` of its metrics). It says nothing about what is
+    missing, so it is kept for comparing with published values only.
+
+    Args:
+        right: ``(any,)`` bool, whether the answer at each rank is right.
+        k: ranks that count.
+    """
+    found = int(right[:k].sum())
+    return _precision_sum(right[:k]) / found if found else 0.0
+
+
+def _precision_sum(right: NDArray[np.bool_]) -> float:
+    precisions = np.cumsum(right) / np.arange(1, len(right) + 1)
+    return float((precisions * right).sum())

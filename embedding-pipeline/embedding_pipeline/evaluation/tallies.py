@@ -53,6 +53,14 @@ class Difference:
     high: float
     pictures: int
 
+    def verdict(self, *, more_is_better: bool | None) -> str:
+        """In one or two words: unclear, or better or worse, or, where neither is, more or less."""
+        if self.low <= 0.0 <= self.high:
+            return "unclear"
+        if more_is_better is None:
+            return "more" if self.value > 0 else "less"
+        return "better" if (self.value > 0) == more_is_better else "worse"
+
 
 @dataclass(slots=True)
 class Tally:

@@ -7,6 +7,7 @@ import pytest
 
 from embedding_pipeline.evaluation.measures import (
     average_precision,
+    average_precision_of_found,
     covered_by,
     match_objects,
     precision,
@@ -110,3 +111,22 @@ def test_precision_and_recall_count_what_is_missing() -> None:
     right = np.array([True, False, True, False, True])
     assert precision(right) == pytest.approx(0.3)
     assert recall(right, 6, 4) == pytest.approx(2 / 6)
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"),
+    [
+        pytest.param([], 0.0, id="no answer"),
+        pytest.param([False, False], 0.0, id="none right"),
+        pytest.param([True, False], 1.0, id="one, first"),
+        # Right at ranks 1, 3, 6, 9 and 10, the example in towhee's documentation: 0.6222.
+        pytest.param(
+            [True, False, True, False, False, True, False, False, True, True],
+            (1 + 2 / 3 + 3 / 6 + 4 / 9 + 5 / 10) / 5,
+            id="five",
+        ),
+    ],
+)
+def test_average_precision_of_found(right: list[bool], expected: float) -> None:
+    """Precision at each right answer, over those that were found."""
+    assert average_precision_of_found(np.array(right, dtype=bool)) == pytest.approx(expected)
