@@ -291,6 +291,8 @@ class Boxseek:
             attending=self.runner.attending,
             max_results=settings.max_results,
             min_score=settings.min_score,
+            label_weight=settings.label_weight,
+            fold=settings.fold,
         )
 
 

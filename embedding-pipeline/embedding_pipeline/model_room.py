@@ -58,7 +58,7 @@ class ModelRoom:
             running=self._running,
             load=self._load_others,
             switch=self._switch,
-            before=self._bring_up_to_date,
+            settled=lambda index, pipeline: catch_up.settled(index, pipeline.run),
             after=self._settle,
         )
         self.index = LiveIndex(catalog, self._running, exchange=self.exchange)
@@ -106,9 +106,6 @@ class ModelRoom:
         self, pipeline: PicturePipeline, index: ObjectIndex, take_models: Callable[[], None]
     ) -> None:
         self.runner.exchange(pipeline, lambda: self.index.adopt(index, take_models))
-
-    def _bring_up_to_date(self, index: ObjectIndex, pipeline: PicturePipeline) -> None:
-        self._catch_up.settle(index, pipeline.run, self._closing.is_set)
 
     def _settle(self) -> None:
         """Work off what other versions got that the active one still lacks."""

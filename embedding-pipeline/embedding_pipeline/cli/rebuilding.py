@@ -24,6 +24,7 @@ from embedding_pipeline.cli.priority import BACKFILL_NICE, lower_priority
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import DescriptionMismatch
+from embedding_pipeline.ingest.catch_up import CATCH_UP, CatchUp
 from embedding_pipeline.ingest.failures import LEDGERS
 from embedding_pipeline.ingest.key_locks import KeyLocks, only_one
 from embedding_pipeline.ingest.library import Models
@@ -181,11 +182,12 @@ class _Bench:
         self, models: Models, description: ModelDescription, *, force: bool = False
     ) -> Rebuild:
         """A run with these models."""
-        folder = self._settings.data_dir
+        folder, locks = self._settings.data_dir, KeyLocks(self._settings.data_dir / "locks")
         return Rebuild(
             catalog=self._catalog,
             originals=self._originals,
-            locks=KeyLocks(folder / "locks"),
+            locks=locks,
+            notes=CatchUp(folder / CATCH_UP, self._catalog, self._originals, locks),
             models=models,
             description=description,
             progress=self._progress,

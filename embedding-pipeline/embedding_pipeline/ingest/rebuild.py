@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import IndexConflict
+from embedding_pipeline.ingest.catch_up import CatchUp
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.mending import Mended, Mender
@@ -62,13 +63,16 @@ class Rebuild:
 
     A run that was killed leaves the old version active; the next one with the same models goes
     on filling, one with others drops what it left. Uploads and deletes may go on meanwhile:
-    rounds of catching up end when nothing differs any more, and one follows after the flip,
-    for writers that had not seen it yet (see catch_up).
+    rounds of catching up end when nothing differs any more. What is written during the last
+    one is noted, and the flip comes while writers wait and the notes are worked off (see
+    catch_up), so what was acknowledged is in the new version before it is searched. A round
+    after the flip is for writers on other machines.
 
     Args:
         catalog: of versions.
         originals: the truth.
         locks: the same that uploads take.
+        notes: where uploads note what they change around the flip.
         models: runs the pipeline that ``description`` describes.
         description: of the models of the new version.
         progress: counts for displays.
@@ -84,6 +88,7 @@ class Rebuild:
         catalog: IndexCatalog,
         originals: Originals,
         locks: KeyLocks,
+        notes: CatchUp,
         models: Models,
         description: ModelDescription,
         progress: Progress,
@@ -94,6 +99,8 @@ class Rebuild:
     ) -> None:
         self._catalog = catalog
         self._originals = originals
+        self._notes = notes
+        self._models = models
         self._mender = Mender(originals, locks, models)
         self._description = description
         self._progress = progress
@@ -162,14 +169,22 @@ class Rebuild:
                 comparison = compare(old, index)
                 if not self._force:
                     check_sane(comparison, version.name)
-            self._catch_up(index, old)
             if self._stopped():
                 return comparison
-            self._catalog.activate(version.name)
-            self._activated = True  # from here on the run goes to its end
+            self._flip(version, index, old)
             self._catch_up(index, old)
             index.make_searchable()
         return comparison
+
+    def _flip(self, version: IndexVersion, index: ObjectIndex, old: ObjectIndex | None) -> None:
+        with self._notes.collecting():
+            self._catch_up(index, old)
+            if self._stopped():
+                return
+            with self._notes.all_collected(index, self._models):
+                index.make_searchable()
+                self._catalog.activate(version.name)
+                self._activated = True  # from here on the run goes to its end
 
     def _report(self, version: IndexVersion, comparison: Comparison | None) -> RebuildReport:
         return RebuildReport(

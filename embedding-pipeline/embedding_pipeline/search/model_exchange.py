@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import BoxseekError, ModelError
@@ -38,8 +38,8 @@ class ModelExchange:
             when nothing is exchanged.
         load: loads models; slow.
         switch: takes them into use.
-        before: called with the version and the new pipeline before they are in use; brings
-            the version up to date.
+        settled: brings the version up to date with the new pipeline before both are in use,
+            and keeps writers waiting inside its block.
         after: called in the background after every exchange.
         clock: seconds that only grow.
     """
@@ -51,7 +51,7 @@ class ModelExchange:
         running: Callable[[], ModelDescription | None],
         load: Load,
         switch: Switch,
-        before: Callable[[ObjectIndex, PicturePipeline], None],
+        settled: Callable[[ObjectIndex, PicturePipeline], AbstractContextManager[None]],
         after: Callable[[], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,7 +59,7 @@ class ModelExchange:
         self._running = running
         self._load = load
         self._switch = switch
-        self._before = before
+        self._settled = settled
         self._after = after
         self._clock = clock
         self._lock = threading.Lock()
@@ -128,8 +128,8 @@ class ModelExchange:
                 return False
             index = self._catalog.open(active.name)
             stack.callback(index.close)
-            self._before(index, pipeline)
-            self._switch(pipeline, index, take_models)
+            with self._settled(index, pipeline):
+                self._switch(pipeline, index, take_models)
             stack.pop_all()
         _log.info("searching %s with %s now", active.name, wanted.summary())
         return True

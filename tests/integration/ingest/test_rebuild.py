@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
+from embedding_pipeline.ingest.catch_up import CatchUp
 from embedding_pipeline.ingest.folder_source import FolderSource
 from embedding_pipeline.ingest.ingest_run import IngestOptions
 from embedding_pipeline.ingest.key_locks import KeyLocks
@@ -48,10 +49,12 @@ def rebuild(
     stop: threading.Event | None = None,
 ) -> RebuildReport:
     """Run a rebuild."""
+    locks = KeyLocks(workshop.folder / "locks")
     return Rebuild(
         catalog=catalog,
         originals=workshop.originals,
-        locks=KeyLocks(workshop.folder / "locks"),
+        locks=locks,
+        notes=CatchUp(workshop.folder / "catch-up", catalog, workshop.originals, locks),
         models=models or workshop.models,
         description=workshop.description,
         progress=Progress(),
