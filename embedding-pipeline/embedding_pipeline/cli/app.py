@@ -85,6 +85,9 @@ def ingest(
     in_place: Annotated[
         bool, typer.Option("--in-place", help="Leave originals where they are, copy none.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on, and keep a folder or bucket in step.")
+    ] = False,
     hidden: Annotated[
         bool, typer.Option("--hidden", help="Also names that begin with a dot.")
     ] = False,
@@ -119,7 +122,12 @@ def ingest(
         in_place=in_place,
     )
     manner = Manner(
-        hidden=hidden, report_file=report, as_json=as_json, nice=nice, max_load=max_load
+        hidden=hidden,
+        report_file=report,
+        as_json=as_json,
+        nice=nice,
+        max_load=max_load,
+        watch=watch,
     )
     return run_ingest(settings, source, options, manner)
 
@@ -170,11 +178,14 @@ def status(*, as_json: AsJson = False) -> int:
 
 
 @app.command()
-def doctor() -> int:
-    """Check what Boxseek needs: folders, store, index, models, port."""
-    from embedding_pipeline.cli.reporting import run_doctor  # noqa: PLC0415
+def doctor(*, as_json: AsJson = False) -> int:
+    """Tell what this machine can do, check all that Boxseek needs, measure what computes.
 
-    return run_doctor(load_settings())
+    Exit code 1 when something is broken.
+    """
+    from embedding_pipeline.cli.doctor import run_doctor  # noqa: PLC0415
+
+    return run_doctor(load_settings(), as_json=as_json)
 
 
 @models_app.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from embedding_pipeline.domain.description import (
@@ -109,17 +110,31 @@ def load_models(
 
     chooser = Chooser(settings, WeightsFolder.of(settings), progress)
     how = description.embedder
-    random_name = _random_name(how.name)
-    # What was quantized is whole in its artifact, so the file that it was made from is not needed.
-    needs_file = random_name is None and not how.artifact
-    weights = exact_embedder(how, chooser) if needs_file else None
-    network = open_embedder_network(
-        how, lambda: _network(weights, random_name), settings, artifacts
-    )
+    module = module_of(how, settings, progress)
+    network = open_embedder_network(how, module, settings, artifacts)
     detector = open_detector(
         exact_detector(description.detector, chooser), description.detector, settings
     )
     return _loaded(description, detector, network, settings, None)
+
+
+def module_of(
+    how: EmbedderDescription, settings: Settings, progress: ProgressCallback | None = None
+) -> Callable[[], Module]:
+    """Gives a function that builds an embedder's network from the very file it was made with.
+
+    Raises:
+        WeightsNotFound: the function does, if the file is nowhere.
+    """
+
+    def build() -> Module:
+        random_name = _random_name(how.name)
+        if random_name is not None:
+            return _network(None, random_name)
+        chooser = Chooser(settings, WeightsFolder.of(settings), progress)
+        return _network(exact_embedder(how, chooser), None)
+
+    return build
 
 
 def _loaded(

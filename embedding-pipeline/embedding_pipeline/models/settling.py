@@ -99,12 +99,12 @@ def settle_detector(
         networks: dict[Way, Network] = {
             way: native
             if way == PLAIN
-            else open_detector_network(weights, _described(plain, way), settings)
+            else open_detector_network(weights, described(plain, way), settings)
             for way in ways
         }
         size_hw = fit_rectangle((640, 480), plain.input_size, native.traits.stride).shape_hw
-        chosen = _fastest(networks, _blobs(size_hw), plain.name)
-    return open_detector(weights, _described(plain, chosen), settings)
+        chosen = _fastest(networks, blobs(size_hw), plain.name)
+    return open_detector(weights, described(plain, chosen), settings)
 
 
 def settle_embedder(
@@ -136,12 +136,12 @@ def settle_embedder(
         ways = (Way("openvino", "fp32"),)
 
     def opened(way: Way) -> Network:
-        return open_embedder_network(_described(plain, way), module, settings, artifacts)
+        return open_embedder_network(described(plain, way), module, settings, artifacts)
 
     networks = {way: opened(way) for way in ways}
-    probes = _blobs((plain.input_size, plain.input_size))
+    probes = blobs((plain.input_size, plain.input_size))
     chosen = ways[0] if len(ways) == 1 else _fastest(networks, probes, plain.name)
-    settled = Settled(_described(plain, chosen), networks[chosen])
+    settled = Settled(described(plain, chosen), networks[chosen])
     if not _wants_int8(settings, networks, module):
         return settled
     if artifacts is None or samples is None:
@@ -198,8 +198,8 @@ def _with_int8(
     _log.info("%s in int8, on %d crops of samples: %s", plain.name, len(crops), check)
     if not wished and not (check.passed and _is_faster(network, settled, crops)):
         return settled
-    described = replace(_described(plain, way), artifact=artifacts.save(packed))
-    return Settled(described, network, None if check.passed else _warning(plain, check))
+    how = replace(described(plain, way), artifact=artifacts.save(packed))
+    return Settled(how, network, None if check.passed else _warning(plain, check))
 
 
 def _is_faster(network: Network, settled: Settled, crops: SampleCrops) -> bool:
@@ -246,7 +246,7 @@ def _alike(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float(first @ second) / lengths if lengths else 1.0
 
 
-def _blobs(size_hw: tuple[int, int]) -> list[NDArray[np.uint8]]:
+def blobs(size_hw: tuple[int, int]) -> list[NDArray[np.uint8]]:
     """Colour blobs, always the same: inputs to measure with."""
     rng = np.random.default_rng(0)
     return [
@@ -255,5 +255,6 @@ def _blobs(size_hw: tuple[int, int]) -> list[NDArray[np.uint8]]:
     ]
 
 
-def _described(plain: _Description, way: Way) -> _Description:
+def described(plain: _Description, way: Way) -> _Description:
+    """The description of a model that is computed in this way."""
     return replace(plain, runtime=way.runtime, precision=way.precision)
