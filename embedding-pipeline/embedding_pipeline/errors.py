@@ -29,6 +29,7 @@ BoxseekError
 │   ├── UnknownQuery             no such query_id, or it was deleted or is too old
 │   └── CursorExpired            the frozen ranking is gone
 └── IngestError                  a backfill that could not run at all
+    └── DeleteRefused            more is gone from the source than may be removed
 """
 
 from __future__ import annotations
@@ -204,3 +205,9 @@ class IngestError(BoxseekError):
     """A backfill could not run at all."""
 
     code = "ingest_error"
+
+
+class DeleteRefused(IngestError):
+    """More is gone from the source than may be removed; details carry gone and known."""
+
+    code = "delete_refused"

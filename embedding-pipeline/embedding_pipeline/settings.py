@@ -118,6 +118,14 @@ class Settings(ProxySettings):
     min_score: Annotated[float, Field(ge=-1, le=1)] = Field(
         -1.0, description="Score floor of a search that names none."
     )
+    label_weight: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.7,
+        description="How much an equal class adds to a score for the order of a search that names no weight; 0: looks alone.",
+    )
+    fold: bool = Field(
+        False,
+        description="Show one result for pictures that are nearly the same, in a search that does not say.",
+    )
     max_results: Annotated[int, Field(ge=600, le=5000)] = Field(
         600, description="Images that one search can page through."
     )
@@ -146,6 +154,10 @@ class Settings(ProxySettings):
     delete_share: Annotated[float, Field(ge=0, le=1)] = Field(
         0.1,
         description="Largest share of a source's known pictures that `ingest --delete` removes without `--force-delete`.",
+    )
+    watch_reconcile_s: Annotated[int, Field(ge=1)] = Field(
+        600,
+        description="How often `ingest --watch` compares the whole source, seconds; events do the rest.",
     )
     demo_url: str = Field(
         "",

@@ -16,6 +16,7 @@ ProxyError
 │   │   └── SourceAway        an original left in its source, which does not answer
 │   ├── SourceGone            an original left in its source is no longer there
 │   ├── SourceChanged         an original left in its source is another file now
+│   ├── NotOffered            a server that does not have this part of S3
 │   ├── StoreDenied           credentials or permissions are wrong
 │   ├── StoreCorrupt          what was read is not what was written (checksum)
 │   └── StoreFormatMismatch   written by another format version of Boxseek
@@ -135,6 +136,12 @@ class SourceChanged(StoreError):
     """An original was left in its source, and other bytes are there now."""
 
     code = "source_changed"
+
+
+class NotOffered(StoreError):
+    """The server does not have this part of S3, which is MinIO's own."""
+
+    code = "not_offered"
 
 
 class StoreDenied(StoreError):

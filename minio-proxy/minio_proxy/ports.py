@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, runtime_checkable
@@ -200,6 +201,20 @@ class BucketSource(Protocol):
         A missing key raises ObjectNotFound, and one that HTTP clients would change (blanks
         alone, a segment ``.`` or ``..``) InvalidKey. A stream that breaks raises
         StoreUnavailable while iterating; it never ends short.
+        """
+        ...
+
+    def listen(
+        self, prefix: str, connected: Callable[[], None]
+    ) -> AbstractContextManager[Iterator[str]]:
+        """Keys below a prefix as they are written or removed, from now on.
+
+        The iterator waits for the next one. When the block ends, in whatever thread, it ends
+        or raises. It raises NotOffered where the server tells nobody, else StoreError.
+
+        Args:
+            prefix: as for ``list``.
+            connected: called at each connection to the server; changes before it are not told.
         """
         ...
 

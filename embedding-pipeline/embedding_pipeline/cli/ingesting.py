@@ -17,6 +17,7 @@ from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.priority import BACKFILL_NICE, LoadBrake, lower_priority
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.cli.source_samples import source_samples
+from embedding_pipeline.cli.watching import Keeping, check_watchable
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest, ledger_path
 from embedding_pipeline.ingest.ledger import Ledger
@@ -38,6 +39,7 @@ class Manner:
         as_json: JSON lines instead of text.
         nice: what is added to the niceness of this process, 0 to 19.
         max_load: load average above which no further batch begins; None: no matter.
+        watch: go on and keep the source in step.
     """
 
     hidden: bool = False
@@ -45,6 +47,7 @@ class Manner:
     as_json: bool = False
     nice: int = BACKFILL_NICE
     max_load: float | None = None
+    watch: bool = False
 
 
 def run_ingest(
@@ -72,6 +75,8 @@ def run_ingest(
             in_place=options.in_place,
             reach=reach_of(settings, stack),
         )
+        if manner.watch:
+            check_watchable(source, options)
         boxseek = stack.enter_context(
             Boxseek.open(settings, models=models, samples=source_samples(source))
         )
@@ -81,6 +86,8 @@ def run_ingest(
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)
         mode = mode_for(sys.stderr, as_json=manner.as_json)
+        if manner.watch:
+            return Keeping(settings, source, options, room, manner.report_file, mode).run(stop)
         with shown(room.progress, mode, sys.stdout if manner.as_json else sys.stderr):
             report = ingest(source, options, room, stop)
     if manner.report_file is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 
 from embedding_pipeline.errors import IngestError
+from embedding_pipeline.ingest.bucket_watcher import BucketWatcher
 from embedding_pipeline.ingest.source_items import (
     Loaded,
     Problem,
@@ -100,6 +101,10 @@ class BucketSource:
             raise IngestError(f"cannot list {self.name}: {exc.message}", code=exc.code) from exc
         if found is not None and found.key == path:
             yield SourceItem(path, _version(found.size_bytes, found.etag), found.size_bytes)
+
+    def watcher(self) -> BucketWatcher:
+        """Listens to the server."""
+        return BucketWatcher(self._bucket, self._prefix, self.name)
 
     def load(self, item: SourceItem) -> Loaded:
         """Read an object; a server that is away is asked again a few times.

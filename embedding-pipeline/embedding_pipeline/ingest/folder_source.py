@@ -8,6 +8,7 @@ from pathlib import Path
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.file_reading import item_of_file, load_file, os_problem
+from embedding_pipeline.ingest.folder_watcher import FolderWatcher
 from embedding_pipeline.ingest.source_items import (
     Loaded,
     Problem,
@@ -76,6 +77,10 @@ class FolderSource:
         self.check_present()
         walk = _Walk(self._root, hidden=self._hidden, inside_only=self._inside_only)
         yield from walk.items_at(path_bytes(path))
+
+    def watcher(self) -> FolderWatcher:
+        """Listens to the system."""
+        return FolderWatcher(self._root, hidden=self._hidden)
 
     def check_present(self) -> None:
         """Raise IngestError when the folder is gone, or another one is in its place."""

@@ -92,6 +92,10 @@ class ListSource:
             if item.path == path or item.path.startswith(f"{path}/"):
                 yield item
 
+    def watcher(self) -> None:
+        """Nothing tells of changes in a list."""
+        return
+
     def load(self, item: SourceItem) -> Loaded:
         """Read one of the files, or fetch one of the addresses."""
         if self._fetch is not None and _is_address(item.path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from embedding_pipeline.errors import IngestError
+from embedding_pipeline.errors import DeleteRefused
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.shelving import Shelf
 from embedding_pipeline.ingest.source_items import readable
@@ -63,13 +63,13 @@ class Removing:
             listed_none: it lists nothing at all.
 
         Raises:
-            IngestError: more is gone than may be removed.
+            DeleteRefused: more is gone than may be removed.
         """
         if not self._wanted or self._forced or not gone:
             return
         known = self._known()
         if listed_none or gone > known * self._share:
-            raise IngestError(
+            raise DeleteRefused(
                 f"{gone:,} of {known:,} known pictures are missing in {self._source_name}, "
                 f"more than {self._share:.0%}; nothing was removed. Is it mounted? "
                 "If they are to be removed, run again with --force-delete.",

@@ -95,9 +95,10 @@ class RunReport:
             lines.append(
                 f"{self.gone:,} no longer in the source, {self.deleted:,} of them removed{told}"
             )
-        return lines + self._settled_lines()
+        return lines + self.settled_lines()
 
-    def _settled_lines(self) -> list[str]:
+    def settled_lines(self) -> list[str]:
+        """What was brought in step beside the source, in lines for people."""
         settled = self.settled
         lines = []
         if settled.changed:

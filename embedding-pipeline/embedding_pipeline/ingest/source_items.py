@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -75,6 +76,34 @@ class SourceProblem(Exception):
         self.problem = problem
 
 
+class Changes(Protocol):
+    """Takes in what a watcher tells; may be called from any thread."""
+
+    def add(self, paths: Iterable[str]) -> None:
+        """These paths of the source changed, came or went."""
+        ...
+
+    def lost(self) -> None:
+        """Changes may have gone by untold."""
+        ...
+
+    def say(self, text: str) -> None:
+        """Something that people should know."""
+        ...
+
+
+class Watcher(Protocol):
+    """Tells of changes in a source."""
+
+    def run(self, changes: Changes, stop: threading.Event) -> None:
+        """Tell until stop is set; returns soon after that.
+
+        Where nothing can be told, it says so and tells of lost changes every so often, so
+        that the source is compared instead.
+        """
+        ...
+
+
 class Source(Protocol):
     """A place that pictures come from: a folder, a bucket, a list."""
 
@@ -102,6 +131,10 @@ class Source(Protocol):
         Raises:
             IngestError: the source as a whole is away.
         """
+        ...
+
+    def watcher(self) -> Watcher | None:
+        """What tells of changes; None where nothing does."""
         ...
 
     def load(self, item: SourceItem) -> Loaded:

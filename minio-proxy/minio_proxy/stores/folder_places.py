@@ -11,7 +11,7 @@ from typing import Final, Self
 
 from minio_proxy.errors import SourceAway, SourceGone
 from minio_proxy.ports import ObjectStat
-from minio_proxy.records import Place
+from minio_proxy.records import Place, file_stamp
 from minio_proxy.stores.folder_chunks import FileChunks
 from minio_proxy.stores.folder_paths import opened
 from minio_proxy.stores.ranges import range_length
@@ -44,7 +44,7 @@ class FolderPlaces:
         with self._checked(place, image_key) as (descriptor, status):
             remaining = range_length(image_key, status.st_size, offset, length)
             os.lseek(descriptor, offset, os.SEEK_SET)
-            return SteadyChunks(os.dup(descriptor), image_key, remaining, stamp_of(status))
+            return SteadyChunks(os.dup(descriptor), image_key, remaining, file_stamp(status))
 
     @contextmanager
     def _checked(self, place: Place, image_key: str) -> Iterator[tuple[int, os.stat_result]]:
@@ -53,7 +53,7 @@ class FolderPlaces:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise _gone(image_key)
-            stamp = stamp_of(status)
+            stamp = file_stamp(status)
             if stamp != place.stamp:
                 if status.st_size != place.size_bytes:
                     raise changed(image_key)
@@ -85,7 +85,7 @@ class SteadyChunks:
     def __next__(self) -> bytes:
         chunk = next(self._chunks)
         # Looked at after reading, so that no byte of another content is given out.
-        if stamp_of(os.fstat(self._descriptor)) != self._stamp:
+        if file_stamp(os.fstat(self._descriptor)) != self._stamp:
             self.close()
             raise changed(self._image_key)
         return chunk
@@ -93,11 +93,6 @@ class SteadyChunks:
     def close(self) -> None:
         """Close the file; a second call does nothing."""
         self._chunks.close()
-
-
-def stamp_of(status: os.stat_result) -> str:
-    """What a file's record says of it: size, time of change, and the time nobody can set."""
-    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
 
 
 def is_below(root: bytes, path: bytes) -> bool:
@@ -149,7 +144,7 @@ def _pieces(descriptor: int, stamp: str) -> Iterator[bytes]:
     while piece := os.pread(descriptor, CHUNK_BYTES, position):
         position += len(piece)
         yield piece
-    if stamp_of(os.fstat(descriptor)) != stamp:
+    if file_stamp(os.fstat(descriptor)) != stamp:
         yield b"changed"
 
 

@@ -55,8 +55,14 @@ def build_client(settings: ProxySettings, http: urllib3.PoolManager, endpoint: s
     return client
 
 
-def build_pool(settings: ProxySettings) -> urllib3.PoolManager:
+def build_pool(
+    settings: ProxySettings, kind: type[urllib3.PoolManager] = urllib3.PoolManager
+) -> urllib3.PoolManager:
     """Build the connections: own CA, timeouts, few retries of what may be repeated.
+
+    Args:
+        settings: CA, timeouts, number of connections.
+        kind: what to build.
 
     Raises:
         SettingsError: the CA file cannot be read.
@@ -64,7 +70,7 @@ def build_pool(settings: ProxySettings) -> urllib3.PoolManager:
     ca_file = settings.s3_ca_file
     if ca_file and not Path(ca_file).is_file():
         raise SettingsError(f"BOXSEEK_S3_CA_FILE names {ca_file!r}, which is no file.")
-    return urllib3.PoolManager(
+    return kind(
         timeout=urllib3.Timeout(
             connect=settings.s3_connect_timeout_s, read=settings.s3_read_timeout_s
         ),

@@ -17,7 +17,7 @@ from minio_proxy.errors import (
     StoreUnavailable,
 )
 from minio_proxy.ports import Chunks, ObjectStat, OpenObject
-from minio_proxy.records import Place
+from minio_proxy.records import Place, etag_of
 from minio_proxy.stores.verified import Verified, changed
 
 T = TypeVar("T")
@@ -111,16 +111,6 @@ class S3Places:
             if name not in self._buckets:
                 self._buckets[name] = self._open_bucket(name)
             return self._buckets[name]
-
-
-def stamp_of(size_bytes: int, etag: str) -> str:
-    """What an object's record says of it."""
-    return f"{size_bytes}-{etag}"
-
-
-def etag_of(stamp: str) -> str:
-    """The ETag of a stamp."""
-    return stamp.partition("-")[2]
 
 
 def _pieces(bucket: VersionedBucket, place: Place, image_key: str, etag: str) -> Iterator[bytes]:

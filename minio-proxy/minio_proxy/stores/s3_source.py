@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Final, cast
 
 from minio.error import S3Error
@@ -14,6 +15,7 @@ from minio_proxy.stores.ranges import check_range, range_length
 from minio_proxy.stores.s3_chunks import Answer, AnswerChunks
 from minio_proxy.stores.s3_client import build_client, build_pool, check_bucket, to_stat
 from minio_proxy.stores.s3_errors import NO_SUCH_BUCKET, VENDOR_ERRORS, from_vendor, s3_errors
+from minio_proxy.stores.s3_events import listening
 
 OTHER_VERSION: Final = "PreconditionFailed"
 
@@ -36,6 +38,7 @@ class S3Source:
         if not settings.s3_endpoint:
             raise SettingsError(f"Reading s3://{bucket} needs BOXSEEK_S3_ENDPOINT.")
         self._bucket = check_bucket(bucket, "s3://")
+        self._settings = settings
         self._http = build_pool(settings)
         self._client = build_client(settings, self._http, settings.s3_endpoint)
 
@@ -101,6 +104,12 @@ class S3Source:
             chunks.close()  # a server that does not know If-Match
             return None
         return OpenObject(etag, size_bytes, chunks)
+
+    def listen(
+        self, prefix: str, connected: Callable[[], None]
+    ) -> AbstractContextManager[Iterator[str]]:
+        """Keys that change, as MinIO tells them (see the port)."""
+        return listening(self._settings, self._bucket, prefix, connected)
 
     def close(self) -> None:
         """Close the connections."""
