@@ -185,7 +185,7 @@ class _Run:
     def _end(self, report: RunReport, *, was_complete: bool) -> None:
         if self._only is None:
             report.check_sums()
-        if report.interrupted:
+        if report.interrupted or report.settled.refusal or report.settled.unfinished:
             return
         if self._only is None:
             how = {"limits": repr(self._room.limits), "manner": self._manner()}

@@ -44,12 +44,14 @@ class Settled:
         removed: pictures whose entries went, because their originals are gone.
         problems: why others could not be, by image key.
         refusal: why entries without original stay; empty when none had to.
+        unfinished: something is left to be tried again.
     """
 
     written: int = 0
     removed: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     refusal: str = ""
+    unfinished: bool = False
 
     @property
     def changed(self) -> bool:
@@ -152,7 +154,9 @@ class Settling:
                 for key, problem in mended.problems.items()
             }
             again = {key for key, problem in mended.problems.items() if problem.retryable}
-            yield from (key for key in batch if key not in again | set(mended.lacking))
+            again |= set(mended.lacking)
+            self._settled.unfinished |= bool(again)
+            yield from (key for key in batch if key not in again)
 
     def _mend_batch(self, keys: Sequence[str]) -> Mended:
         index = self._index()
