@@ -89,6 +89,11 @@ class MemoryIndex:
         """See ObjectIndex."""
         return self._pictures.get(image_key)
 
+    def pictures(self, *, after: str = "", limit: int = 100) -> list[Entry]:
+        """See ObjectIndex."""
+        keys = sorted(k for k in self._pictures if k > after)[:limit]
+        return [self._pictures[k].entries[0] for k in keys]
+
     def object(self, entry_id: str) -> tuple[Entry, NDArray[np.float32]] | None:
         """See ObjectIndex."""
         found = self._pictures.get(image_key_of(entry_id))
@@ -112,7 +117,9 @@ class MemoryIndex:
                 one.entry.object_id,
                 one.entry.label,
                 one.score,
-                prefer.bonus_of(one.entry.label, one.entry.confidence) if prefer else 0.0,
+                prefer.bonus_of(one.entry.label, one.entry.confidence, one.score)
+                if prefer
+                else 0.0,
             )
             for one in self._scored(vector, self._pictures, where)
         ]
@@ -147,6 +154,10 @@ class MemoryIndex:
         counts = Counter(label for _, label in found)
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
+    def picture_vectors(self, image_keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See ObjectIndex."""
+        return {k: self._pictures[k].vectors[0] for k in image_keys if k in self._pictures}
+
     def close(self) -> None:
         """Remember that it was closed."""
         self.closed = True
@@ -164,7 +175,7 @@ class MemoryIndex:
             for entry, row in zip(one.entries, one.vectors, strict=True) if one else ():
                 if _passes(entry, where):
                     score = float(row @ vector)
-                    bonus = prefer.bonus_of(entry.label, entry.confidence) if prefer else 0.0
+                    bonus = prefer.bonus_of(entry.label, entry.confidence, score) if prefer else 0.0
                     found.append(ScoredEntry(entry, score, score + bonus))
         return sorted(found, key=lambda one: (-one.rank_score, one.entry.object_id))
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from embedding_pipeline.api import models
 from embedding_pipeline.domain.entries import Box, Detection, Entry, PictureEntries
 from embedding_pipeline.search.choice import label_of
+from embedding_pipeline.search.levels import Levels
 from embedding_pipeline.search.queries import StoredQuery
 from embedding_pipeline.search.results import Hit, QueryView, SearchPage, Timings
 from embedding_pipeline.search.service import Detected
@@ -19,6 +20,8 @@ THUMBNAIL_WIDTHS = (256, 512, 1024, 1600)
 """From a phone's grid to a large view on a dense screen."""
 CROP_WIDTH = 320
 CROP_WIDTHS = (320, 1024)
+
+SCORE_DIGITS = 6
 
 
 class Addresses:
@@ -77,10 +80,12 @@ def search_answer(page: SearchPage, addresses: Addresses) -> models.SearchAnswer
     """A page of results."""
     return models.SearchAnswer(
         query=_query(page.query),
-        hits=[_hit(hit, addresses) for hit in page.hits],
+        hits=[_hit(hit, addresses, page.levels) for hit in page.hits],
         facets=dict(page.facets),
         query_id=page.query_id,
         next_cursor=page.next_cursor,
+        folded=page.folded,
+        levels=_levels(page.levels),
         timings_ms=_timings(page.timings),
     )
 
@@ -174,6 +179,17 @@ def _query(view: QueryView) -> models.Query:
         height=view.size_wh[1],
         objects=_objects(view.objects),
         searched=models.Searched(box=list(view.searched_box), label=view.searched_label),
+        preferred_label=view.preferred_label,
+    )
+
+
+def _levels(levels: Levels | None) -> models.ScoreLevels | None:
+    if levels is None:
+        return None
+    return models.ScoreLevels(
+        similar=round(levels.similar, SCORE_DIGITS),
+        very_similar=round(levels.very_similar, SCORE_DIGITS),
+        same=levels.same,
     )
 
 
@@ -184,7 +200,7 @@ def _objects(objects: Sequence[Detection]) -> list[models.FoundObject]:
     ]
 
 
-def _hit(hit: Hit, addresses: Addresses) -> models.Hit:
+def _hit(hit: Hit, addresses: Addresses, levels: Levels | None) -> models.Hit:
     return models.Hit(
         image_key=hit.image_key,
         score=hit.score,
@@ -193,6 +209,8 @@ def _hit(hit: Hit, addresses: Addresses) -> models.Hit:
         thumbnails=addresses.thumbnails(hit.image_key, hit.size_wh),
         width=hit.size_wh[0],
         height=hit.size_wh[1],
+        match=levels.of(hit.score) if levels else None,
+        folded=hit.folded,
         matches=[
             models.Match(
                 object_id=match.entry.object_id,
@@ -202,6 +220,7 @@ def _hit(hit: Hit, addresses: Addresses) -> models.Hit:
                 confidence=match.entry.confidence,
                 score=match.score,
                 crop_url=addresses.crop(hit.image_key, match.entry.box_xyxy),
+                match=levels.of(match.score) if levels else None,
             )
             for match in hit.matches
         ],

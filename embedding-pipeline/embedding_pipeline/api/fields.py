@@ -119,6 +119,16 @@ class SearchForm(BaseModel):
         None, ge=-1, le=1, allow_inf_nan=False, description="Entries below do not match."
     )
     limit: int | None = Field(None, ge=1, le=100, description="Images on a page; default 20.")
+    label_weight: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        allow_inf_nan=False,
+        description="How much an equal class adds to a score for the order; 0: looks alone.",
+    )
+    fold: bool | None = Field(
+        None, description="Show one result for pictures that are nearly the same."
+    )
 
     def entry_filter(self) -> EntryFilter:
         """Which entries may answer."""

@@ -21,6 +21,16 @@ Score = Annotated[
 ]
 
 
+MatchLevel = Annotated[
+    Literal["same", "very_similar", "similar", "weak"] | None,
+    Field(
+        description="What the score means for these models, measured on the index: of pairs of "
+        "different things one in twenty is more than `weak`, one in two hundred is more than "
+        "`similar`; null while the index is too small to tell."
+    ),
+]
+
+
 class Answer(BaseModel):
     """Base of every answer."""
 
@@ -49,6 +59,9 @@ class Query(Answer):
     height: int
     objects: list[FoundObject]
     searched: Searched
+    preferred_label: str | None = Field(
+        None, description="Class whose entries rank higher; null where only looks count."
+    )
 
 
 class SizedPicture(Answer):
@@ -68,6 +81,7 @@ class Match(Answer):
     confidence: float | None
     score: Score
     crop_url: str = Field(description="Address of this box cut out of the picture.")
+    match: MatchLevel = None
 
 
 class Hit(Answer):
@@ -80,6 +94,8 @@ class Hit(Answer):
     width: int
     height: int
     matches: list[Match]
+    match: MatchLevel = None
+    folded: int = Field(0, description="Near-duplicates of this picture that were left out.")
     thumbnails: list[SizedPicture] = Field(description="Several widths, narrowest first.")
 
 
@@ -91,6 +107,14 @@ class Timings(Answer):
     embed: float
     search: float
     total: float
+
+
+class ScoreLevels(Answer):
+    """Scores from which a match deserves a word, measured on the index for its models."""
+
+    similar: float = Field(description="One in twenty pairs of different things score more.")
+    very_similar: float = Field(description="One in two hundred of them score more.")
+    same: float = Field(description="The very thing, or the same picture saved again.")
 
 
 class SearchAnswer(Answer):
@@ -105,6 +129,10 @@ class SearchAnswer(Answer):
         description="Names the query picture for 24 hours; null where it could not be stored."
     )
     next_cursor: str | None = Field(description="Asks for the next page; null at the end.")
+    folded: int = Field(0, description="Near-duplicates left out of the whole frozen result.")
+    levels: ScoreLevels | None = Field(
+        None, description="Scores from which `match` says more; null while that cannot be told."
+    )
     timings_ms: Timings
 
 

@@ -204,6 +204,8 @@ async def _answered(serving: Serving, form: Form) -> SearchPage:
         where=fields.entry_filter(),
         min_score=fields.min_score,
         limit=DEFAULT_LIMIT if fields.limit is None else fields.limit,
+        label_weight=fields.label_weight,
+        fold=fields.fold,
     )
     return await serving.query(service.search, question)
 

@@ -107,14 +107,19 @@ class LabelPreference:
         bonus: added to the score of its surest entries for the order; above 0.
         sure_from: the detector's score from which an entry gets all of the bonus; below, its
             share of it.
+        same_from: the score from which an entry is the very thing and gets all of the bonus,
+            whatever the detector says: nothing comes before it.
     """
 
     label: str
     bonus: float
     sure_from: float = 0.6
+    same_from: float = 0.98
 
-    def bonus_of(self, label: str | None, confidence: float | None) -> float:
-        """What an entry with this label and detector score gets."""
+    def bonus_of(self, label: str | None, confidence: float | None, score: float = 0.0) -> float:
+        """What an entry with this label, detector score and score gets."""
+        if score >= self.same_from:
+            return self.bonus
         if label != self.label or confidence is None:
             return 0.0
         return self.bonus * min(1.0, confidence / self.sure_from)

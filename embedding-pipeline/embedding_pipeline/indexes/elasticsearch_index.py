@@ -186,6 +186,19 @@ class ElasticsearchIndex:
         buckets = self._buckets(["image_key", "label"], wanted)
         return labelled_pictures((key, label) for (key, label), _ in buckets)
 
+    def picture_vectors(self, image_keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See ObjectIndex."""
+        keys = sorted(set(image_keys))
+        if not keys:
+            return {}
+        found = self._writer.documents(
+            [
+                {"_id": object_id(key, 0), "routing": key, "_source": ["image_key", "features"]}
+                for key in keys
+            ]
+        )
+        return {one["_source"]["image_key"]: vector_of(one["_source"]) for one in found}
+
     def count(self) -> IndexCounts:
         """See ObjectIndex."""
         counts = self._counts("kind", {"match_all": {}})

@@ -231,13 +231,14 @@ class KnnSearch:
         labels = [_value(hit, "label") for hit in hits]
         if prefer is None:
             return ranked_candidates(ids, labels, self._scores(hits))
-        bonuses = [
-            prefer.bonus_of(label, _value(hit, "bbox_score"))
-            for label, hit in zip(labels, hits, strict=True)
+        sure = [_value(hit, "bbox_score") for hit in hits]
+        added = [prefer.bonus_of(*pair) for pair in zip(labels, sure, strict=True)]
+        found = ranked_candidates(ids, labels, self._scores(hits, added))
+        sure_of = dict(zip(ids, sure, strict=True))
+        return [
+            replace(one, bonus=prefer.bonus_of(one.label, sure_of[one.object_id], one.score))
+            for one in found
         ]
-        found = ranked_candidates(ids, labels, self._scores(hits, bonuses))
-        bonus_of = dict(zip(ids, bonuses, strict=True))
-        return [replace(one, bonus=bonus_of[one.object_id]) for one in found]
 
     def _scores(
         self, hits: Sequence[Mapping[str, Any]], bonuses: Sequence[float] | None = None

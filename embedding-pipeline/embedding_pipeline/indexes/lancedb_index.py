@@ -171,6 +171,18 @@ class LanceDbIndex:
             (one.image_key, one.label) for one in scored if one.score >= floor.min_score
         )
 
+    def picture_vectors(self, image_keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """See ObjectIndex."""
+        keys = sorted(set(image_keys))
+        if not keys:
+            return {}
+        condition = f"{any_of_sql('image_key', keys)} AND kind = 'image'"
+        with self._errors():
+            query = self._table.search().where(condition).select(["image_key", "vector"])
+            rows = query.to_arrow()
+        vectors = vectors_of(rows, self._embedder.dimension)
+        return dict(zip(rows["image_key"].to_pylist(), vectors, strict=True))
+
     def count(self) -> IndexCounts:
         """See ObjectIndex."""
         with self._errors():

@@ -118,7 +118,8 @@ class VectorSearch:
             return found
         sure_of = dict(zip(ids, sure, strict=True))
         return [
-            replace(one, bonus=prefer.bonus_of(one.label, sure_of[one.object_id])) for one in found
+            replace(one, bonus=prefer.bonus_of(one.label, sure_of[one.object_id], one.score))
+            for one in found
         ]
 
     def _scores(self, rows: pa.Table) -> NDArray[np.float64]:

@@ -61,7 +61,7 @@ def ranked(
         ScoredEntry(
             entry,
             score,
-            score + (prefer.bonus_of(entry.label, entry.confidence) if prefer else 0.0),
+            score + (prefer.bonus_of(entry.label, entry.confidence, score) if prefer else 0.0),
         )
         for entry, score in zip(entries, scores.tolist(), strict=True)
     ]

@@ -194,6 +194,13 @@ class ObjectIndex(Protocol):
         """
         ...
 
+    def picture_vectors(self, image_keys: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """``(dimension,)`` vector of the whole picture, by image key.
+
+        Unknown keys are left out; no keys give the empty dict.
+        """
+        ...
+
     def count(self) -> IndexCounts:
         """How many pictures and objects (entries of kind object) there are."""
         ...

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from embedding_pipeline.domain.boxes import area_share, clip, whole
+import numpy as np
+
+from embedding_pipeline.domain.boxes import area_share, clip, iou_matrix, whole
 from embedding_pipeline.domain.entries import Box, Detection
 from embedding_pipeline.errors import InvalidQuery, NoObjectFound
 from embedding_pipeline.search.results import Scope
 
 MIN_BOX_SIDE = 1.0
 SAME_BOX_PX = 0.1
+SAME_OBJECT_IOU = 0.5
 
 
 def prominence(detection: Detection, size_wh: tuple[int, int]) -> float:
@@ -103,6 +106,22 @@ def label_of(box: Box, objects: Sequence[Detection]) -> str | None:
         if same_box(box, found.box_xyxy):
             return found.label
     return None
+
+
+def class_of(box: Box, objects: Sequence[Detection]) -> str | None:
+    """Class of the detected object that a box is about; None where it is about none.
+
+    The detected object of that very box, else the one that overlaps it most, with an IoU of
+    at least SAME_OBJECT_IOU.
+    """
+    if not objects:
+        return None
+    exact = label_of(box, objects)
+    if exact is not None:
+        return exact
+    overlaps = iou_matrix(np.array([box]), np.array([found.box_xyxy for found in objects]))[0]
+    best = int(overlaps.argmax())
+    return objects[best].label if overlaps[best] >= SAME_OBJECT_IOU else None
 
 
 def same_box(one: Box, other: Box) -> bool:

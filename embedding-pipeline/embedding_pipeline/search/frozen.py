@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from embedding_pipeline.errors import CursorExpired, InvalidQuery
 from embedding_pipeline.search.ranking import Question
@@ -30,6 +30,7 @@ class FrozenRanking:
         query: the question as it was understood.
         query_id: names the stored query picture, or None.
         limit: images on a page.
+        folded: near-duplicates behind a picture; only those that have any.
     """
 
     question: Question
@@ -39,6 +40,7 @@ class FrozenRanking:
     query: QueryView
     query_id: str | None
     limit: int
+    folded: Mapping[str, int] = field(default_factory=dict)
 
 
 class FrozenRankings:

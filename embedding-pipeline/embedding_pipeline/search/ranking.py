@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from embedding_pipeline.domain.entries import Candidate, EntryFilter, ScoredEntry
+from embedding_pipeline.domain.entries import (
+    Candidate,
+    EntryFilter,
+    LabelPreference,
+    ScoredEntry,
+)
 from embedding_pipeline.ports.index import Floor, ObjectIndex
+from embedding_pipeline.search.folding import near_duplicates
 from embedding_pipeline.search.results import Hit
 
 CANDIDATES_PER_IMAGE = 3
@@ -28,11 +34,18 @@ class Question:
         vector: ``(dimension,)`` float32.
         where: entries that may answer.
         min_score: entries below do not match.
+        prefer: the class that the question is about, whose entries rank higher; None: none.
+        fold: pictures more alike than this, as whole pictures, make one result; None: each
+            stands for itself.
+        own_key: the picture that the question comes from; it is never folded into another.
     """
 
     vector: NDArray[np.float32]
     where: EntryFilter
     min_score: float
+    prefer: LabelPreference | None = None
+    fold: float | None = None
+    own_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,12 @@ class Ranking:
     Args:
         image_keys: best first, each once.
         facets: pictures with a matching object of each label, most first, then by name.
+        folded: how many near-duplicates stand behind a picture; only those that have any.
     """
 
     image_keys: tuple[str, ...]
     facets: Mapping[str, int]
+    folded: Mapping[str, int] = field(default_factory=dict)
 
 
 def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
@@ -56,27 +71,44 @@ def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
     """
     limit = max_images * CANDIDATES_PER_IMAGE
     while True:
-        found = index.nearest(question.vector, limit=limit, where=question.where)
-        complete = len(found) < limit or found[-1].score < question.min_score
+        found = index.nearest(
+            question.vector, limit=limit, where=question.where, prefer=question.prefer
+        )
+        complete = len(found) < limit or found[-1].rank_score < question.min_score
         matching = [one for one in found if one.score >= question.min_score]
         keys = tuple(dict.fromkeys(one.image_key for one in matching))
         if complete or len(keys) >= max_images:
             break
         limit *= GROWTH
-    keys = keys[:max_images]
+    keys, folded = _folded(index, question, keys[:max_images])
     if complete:
-        return Ranking(keys, _facets(keys, matching))
+        return Ranking(keys, _facets(keys, matching), folded)
     floor = None
     if question.min_score > NO_FLOOR:
         floor = Floor(question.vector, question.min_score)
-    return Ranking(keys, index.labelled_pictures(keys, where=question.where, floor=floor))
+    facets = index.labelled_pictures(keys, where=question.where, floor=floor)
+    return Ranking(keys, facets, folded)
+
+
+def _folded(
+    index: ObjectIndex, question: Question, keys: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Leave out pictures that are nearly those before them; says how many of each."""
+    if question.fold is None:
+        return keys, {}
+    groups = near_duplicates(
+        keys, index.picture_vectors(keys), question.fold, first=question.own_key
+    )
+    return tuple(groups), {key: count for key, count in groups.items() if count}
 
 
 def hits(index: ObjectIndex, question: Question, image_keys: Sequence[str]) -> list[Hit]:
     """These pictures as they are in the index now, in this order; deleted ones drop out."""
     if not image_keys:
         return []
-    scored = index.score(question.vector, image_keys=image_keys, where=question.where)
+    scored = index.score(
+        question.vector, image_keys=image_keys, where=question.where, prefer=question.prefer
+    )
     groups: dict[str, list[ScoredEntry]] = {}
     for one in scored:
         if one.score >= question.min_score:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from embedding_pipeline.domain.entries import Box, Detection, EntryFilter, ScoredEntry
+from embedding_pipeline.search.levels import Levels
 
 Scope: TypeAlias = Literal["auto", "object", "image"]
 """What of the query is embedded: the most prominent object, the whole image, or as it fits."""
@@ -61,6 +62,9 @@ class SearchRequest:
         where: entries that may answer.
         min_score: entries below do not match; None takes the setting's floor.
         limit: images on a page, 1 to 100.
+        label_weight: how much the class of the object searched for counts beside its looks; 0
+            leaves it out, None takes the setting.
+        fold: near-duplicate pictures make one result; None takes the setting.
     """
 
     source: Source
@@ -69,6 +73,8 @@ class SearchRequest:
     where: EntryFilter = field(default_factory=EntryFilter)
     min_score: float | None = None
     limit: int = 20
+    label_weight: float | None = None
+    fold: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +86,14 @@ class QueryView:
         objects: what was detected in it.
         searched_box: what was embedded.
         searched_label: the class of the object that was embedded; None for any other box.
+        preferred_label: the class whose entries rank higher, or None.
     """
 
     size_wh: tuple[int, int]
     objects: tuple[Detection, ...]
     searched_box: Box
     searched_label: str | None
+    preferred_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +116,14 @@ class Hit:
         score: that of its best entry.
         size_wh: pixels of the upright picture.
         matches: every entry that passes the filter and the floor; never empty.
+        folded: near-duplicates of this picture that were left out.
     """
 
     image_key: str
     score: float
     size_wh: tuple[int, int]
     matches: tuple[ScoredEntry, ...]
+    folded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +137,8 @@ class SearchPage:
         query_id: names the stored query; None where it could not be stored.
         next_cursor: asks for the next page; None at the end.
         timings: of this page alone.
+        levels: what scores mean for these models, or None where that cannot be told.
+        folded: near-duplicates that were left out of the whole ranking.
     """
 
     query: QueryView
@@ -135,3 +147,5 @@ class SearchPage:
     query_id: str | None
     next_cursor: str | None
     timings: Timings
+    levels: Levels | None = None
+    folded: int = 0

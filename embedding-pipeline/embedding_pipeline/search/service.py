@@ -8,20 +8,26 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
-from embedding_pipeline.domain.entries import Detection
+from embedding_pipeline.domain.entries import Detection, LabelPreference, image_key_of
 from embedding_pipeline.errors import CursorExpired, DescriptionMismatch, InvalidQuery, UnknownLabel
 from embedding_pipeline.pipeline.tasks import PictureTask, Select
 from embedding_pipeline.ports.index import ObjectIndex
+from embedding_pipeline.search.choice import class_of
+from embedding_pipeline.search.folding import ALIKE
 from embedding_pipeline.search.frozen import (
     FrozenRanking,
     FrozenRankings,
     make_cursor,
     read_cursor,
 )
+from embedding_pipeline.search.levels import LevelsOfIndex
 from embedding_pipeline.search.queries import QueryStore, StoredQuery
 from embedding_pipeline.search.ranking import Question, hits, rank
 from embedding_pipeline.search.results import (
     Hit,
+    IndexedImage,
+    IndexedObject,
+    QueryView,
     SearchPage,
     SearchRequest,
     Timings,
@@ -69,6 +75,9 @@ class SearchService:
         attending: entered while a question is answered; background work then waits.
         max_results: images that one search can page through.
         min_score: floor of a search that names none.
+        label_weight: how much an equal class adds to a score for the order, of a search that
+            names no weight; 0 ranks by looks alone.
+        fold: whether near-duplicates make one result, of a search that does not say.
     """
 
     def __init__(
@@ -84,6 +93,8 @@ class SearchService:
         attending: Callable[[], AbstractContextManager[object]] = nullcontext,
         max_results: int = 600,
         min_score: float = -1.0,
+        label_weight: float = 0.0,
+        fold: bool = False,
     ) -> None:
         self._index = index
         self._ask = ask
@@ -93,6 +104,9 @@ class SearchService:
         self._attending = attending
         self._max_results = max_results
         self._min_score = min_score
+        self._label_weight = label_weight
+        self._fold = fold
+        self._levels = LevelsOfIndex()
         self._reader = QueryReader(
             ask=ask, read_original=read_original, queries=queries, fetch=fetch
         )
@@ -140,7 +154,7 @@ class SearchService:
         if index.version.name != frozen.version:
             raise CursorExpired("The index was exchanged since; search again.")
         found, offset = _hits_from(index, frozen, offset, limit)
-        page = _page(frozen, token, found, offset)
+        page = replace(_page(frozen, token, found, offset), levels=self._levels(index))
         return _timed(page, Timings(), started, started)
 
     def detect(self, data: bytes) -> Detected:
@@ -179,22 +193,41 @@ class SearchService:
     def _first_page(
         self, index: ObjectIndex, request: SearchRequest, understood: Understood
     ) -> SearchPage:
-        floor = self._min_score if request.min_score is None else request.min_score
-        question = Question(understood.vector, request.where, floor)
+        question, view = self._question(request, understood)
         ranking = rank(index, question, max_images=self._max_results)
         frozen = FrozenRanking(
             question=question,
             version=index.version.name,
             image_keys=ranking.image_keys,
             facets=ranking.facets,
-            query=understood.view,
+            query=view,
             query_id=understood.query_id,
             limit=request.limit,
+            folded=ranking.folded,
         )
         found, offset = _hits_from(index, frozen, 0, request.limit)
         more = offset < len(frozen.image_keys)
         token = self._rankings.keep(frozen) if more else ""
-        return _page(frozen, token, found, offset)
+        return replace(_page(frozen, token, found, offset), levels=self._levels(index))
+
+    def _question(
+        self, request: SearchRequest, understood: Understood
+    ) -> tuple[Question, QueryView]:
+        """What is asked of the index, and the query as a person sees it."""
+        floor = self._min_score if request.min_score is None else request.min_score
+        weight = self._label_weight if request.label_weight is None else request.label_weight
+        view = understood.view
+        label = class_of(view.searched_box, view.objects) if weight > 0 else None
+        fold = self._fold if request.fold is None else request.fold
+        question = Question(
+            understood.vector,
+            request.where,
+            floor,
+            prefer=None if label is None else LabelPreference(label, weight),
+            fold=ALIKE if fold else None,
+            own_key=_own_key(request),
+        )
+        return question, replace(view, preferred_label=label)
 
     def _check_labels(self, wanted: Sequence[str]) -> None:
         known = self._labels()
@@ -218,8 +251,22 @@ def _hits_from(
     while len(found) < limit and offset < len(frozen.image_keys):
         keys = frozen.image_keys[offset : offset + limit - len(found)]
         offset += len(keys)
-        found += hits(index, frozen.question, keys)
+        found += [
+            replace(hit, folded=frozen.folded.get(hit.image_key, 0))
+            for hit in hits(index, frozen.question, keys)
+        ]
     return found, offset
+
+
+def _own_key(request: SearchRequest) -> str | None:
+    """The picture of the index that a question names."""
+    match request.source:
+        case IndexedObject(name):
+            return image_key_of(name)
+        case IndexedImage(key):
+            return key
+        case _:
+            return None
 
 
 def _page(frozen: FrozenRanking, token: str, found: Sequence[Hit], offset: int) -> SearchPage:
@@ -231,6 +278,7 @@ def _page(frozen: FrozenRanking, token: str, found: Sequence[Hit], offset: int) 
         query_id=frozen.query_id,
         next_cursor=make_cursor(token, offset) if more else None,
         timings=Timings(),
+        folded=sum(frozen.folded.values()),
     )
 
 

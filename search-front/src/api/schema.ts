@@ -691,12 +691,23 @@ export interface components {
          * @description A picture that answers the query, with all its matching entries, best first.
          */
         Hit: {
+            /**
+             * Folded
+             * @description Near-duplicates of this picture that were left out.
+             * @default 0
+             */
+            folded: number;
             /** Height */
             height: number;
             /** Image Key */
             image_key: string;
             /** Image Url */
             image_url: string;
+            /**
+             * Match
+             * @description What the score means for these models, measured on the index: of pairs of different things one in twenty is more than `weak`, one in two hundred is more than `similar`; null while the index is too small to tell.
+             */
+            match?: ("same" | "very_similar" | "similar" | "weak") | null;
             /** Matches */
             matches: components["schemas"]["Match"][];
             /**
@@ -902,6 +913,11 @@ export interface components {
             kind: "object" | "image";
             /** Label */
             label: string | null;
+            /**
+             * Match
+             * @description What the score means for these models, measured on the index: of pairs of different things one in twenty is more than `weak`, one in two hundred is more than `similar`; null while the index is too small to tell.
+             */
+            match?: ("same" | "very_similar" | "similar" | "weak") | null;
             /** Object Id */
             object_id: string;
             /**
@@ -1016,6 +1032,11 @@ export interface components {
             height: number;
             /** Objects */
             objects: components["schemas"]["FoundObject"][];
+            /**
+             * Preferred Label
+             * @description Class whose entries rank higher; null where only looks count.
+             */
+            preferred_label?: string | null;
             searched: components["schemas"]["Searched"];
             /** Width */
             width: number;
@@ -1068,6 +1089,27 @@ export interface components {
             status: "ready";
         };
         /**
+         * ScoreLevels
+         * @description Scores from which a match deserves a word, measured on the index for its models.
+         */
+        ScoreLevels: {
+            /**
+             * Same
+             * @description The very thing, or the same picture saved again.
+             */
+            same: number;
+            /**
+             * Similar
+             * @description One in twenty pairs of different things score more.
+             */
+            similar: number;
+            /**
+             * Very Similar
+             * @description One in two hundred of them score more.
+             */
+            very_similar: number;
+        };
+        /**
          * SearchAnswer
          * @description One page of a frozen ranking.
          */
@@ -1079,8 +1121,16 @@ export interface components {
             facets: {
                 [key: string]: number;
             };
+            /**
+             * Folded
+             * @description Near-duplicates left out of the whole frozen result.
+             * @default 0
+             */
+            folded: number;
             /** Hits */
             hits: components["schemas"]["Hit"][];
+            /** @description Scores from which `match` says more; null while that cannot be told. */
+            levels?: components["schemas"]["ScoreLevels"] | null;
             /**
              * Next Cursor
              * @description Asks for the next page; null at the end.
@@ -3835,6 +3885,11 @@ export interface operations {
                      */
                     cursor?: string | null;
                     /**
+                     * Fold
+                     * @description Show one result for pictures that are nearly the same.
+                     */
+                    fold?: boolean | null;
+                    /**
                      * Format: binary
                      * @description The query picture: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.
                      */
@@ -3851,6 +3906,11 @@ export interface operations {
                      * @enum {string}
                      */
                     kinds?: "object" | "image" | "both";
+                    /**
+                     * Label Weight
+                     * @description How much an equal class adds to a score for the order; 0: looks alone.
+                     */
+                    label_weight?: number | null;
                     /**
                      * Labels
                      * @description Any of these classes, comma separated.

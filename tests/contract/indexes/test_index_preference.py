@@ -140,6 +140,32 @@ def test_score_ranks_by_the_same_sum(index: ObjectIndex) -> None:
         assert one.rank_score == pytest.approx(one.score + bonus, abs=1e-9)
 
 
+def test_the_very_thing_comes_first(index: ObjectIndex) -> None:
+    """An entry of score one has the whole bonus, though the detector doubts or says otherwise."""
+    query = unit_vectors(1, seed="q")[0]
+    near = query + 0.2 * unit_vectors(20, seed="near")
+    near = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
+    others = [picture(i, ["dog"], vectors=near[2 * i : 2 * i + 2]) for i in range(10)]
+    own = picture("own", ["cat"], vectors=np.stack((-query, query)), confidences=[0.1])
+    fill(index, [*others, own])
+    found = index.nearest(query, limit=3, where=ALL, prefer=DOG)
+    assert found[0].object_id == f"{key('own')}-001"
+    assert found[0].rank_score == pytest.approx(1.3, abs=1e-6)
+    scored = index.score(query, image_keys=[key("own"), key(1)], where=ALL, prefer=DOG)
+    assert scored[0].entry.object_id == f"{key('own')}-001"
+
+
+def test_picture_vectors_are_those_of_whole_pictures(index: ObjectIndex) -> None:
+    """Value for value, for the named pictures that are there."""
+    made = [picture(i) for i in range(3)]
+    fill(index, made)
+    found = index.picture_vectors([key(2), key(0), key(2), "unknown"])
+    assert set(found) == {key(0), key(2)}
+    for number in (0, 2):
+        assert np.array_equal(found[key(number)], made[number].vectors[0])
+    assert index.picture_vectors([]) == {}
+
+
 def test_a_label_that_is_no_text_is_refused(index: ObjectIndex) -> None:
     """A lone surrogate raises InvalidQuery, as in a filter."""
     query = np.eye(DIMENSION, dtype=np.float32)[0]

@@ -35,7 +35,7 @@ def test_an_upload_finds_itself_first_in_the_documented_form(client: TestClient)
     """Every field of the answer is there, and the best match is the very same crop."""
     answer = search(client, png(2), limit=3)
     assert set(answer) == {
-        "query", "hits", "facets", "query_id", "next_cursor", "timings_ms",
+        "query", "hits", "facets", "query_id", "next_cursor", "folded", "levels", "timings_ms",
     }  # fmt: skip
     assert (answer["query"]["width"], answer["query"]["height"]) == (64, 48)
     assert answer["query"]["searched"] == {"box": [0.0, 0.0, 32.0, 24.0], "label": "person"}
@@ -55,11 +55,38 @@ def test_an_upload_finds_itself_first_in_the_documented_form(client: TestClient)
 
 def test_every_matching_box_of_a_hit_is_listed_best_first(client: TestClient) -> None:
     """Four objects and the whole picture, in the order of their scores."""
-    for hit in search(client, png(0), limit=100)["hits"]:
+    for hit in search(client, png(0), limit=100, label_weight=0)["hits"]:
         scores = [match["score"] for match in hit["matches"]]
         assert len(scores) == 5
         assert scores == sorted(scores, reverse=True)
         assert hit["score"] == scores[0]
+
+
+def test_the_class_searched_for_ranks_higher(client: TestClient) -> None:
+    """Persons come before better scores of others; a box that shows none has looks alone."""
+    answer = search(client, png(0), limit=100)
+    assert answer["query"]["preferred_label"] == "person"
+    for hit in answer["hits"]:
+        assert hit["matches"][0]["label"] == "person"
+        rest = [match["score"] for match in hit["matches"][1:]]
+        assert rest == sorted(rest, reverse=True)
+    near = search(client, png(0), box="1,1,33,25")
+    assert (near["query"]["searched"]["label"], near["query"]["preferred_label"]) == (
+        None,
+        "person",
+    )
+    for fields in ({"label_weight": 0}, {"box": "16,12,48,36"}, {"scope": "image"}):
+        plain = search(client, png(0), limit=100, **fields)
+        scores = [hit["score"] for hit in plain["hits"]]
+        assert plain["query"]["preferred_label"] is None
+        assert scores == sorted(scores, reverse=True)
+
+
+def test_near_duplicates_fold_into_one_result(client: TestClient) -> None:
+    """Pictures of noise are nothing alike, so none is left out; the answer says so."""
+    answer = search(client, png(0), limit=100, fold="true")
+    assert (answer["folded"], len(answer["hits"])) == (0, COUNT)
+    assert {hit["folded"] for hit in answer["hits"]} == {0}
 
 
 def test_hits_come_best_first_and_pages_join(client: TestClient) -> None:

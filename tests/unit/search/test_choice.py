@@ -10,6 +10,7 @@ from embedding_pipeline.domain.entries import Box, Detection
 from embedding_pipeline.errors import InvalidQuery, NoObjectFound
 from embedding_pipeline.search.choice import (
     choose,
+    class_of,
     clipped_box,
     label_of,
     most_prominent,
@@ -128,3 +129,21 @@ def test_a_detections_own_box_has_its_label() -> None:
     dog = found((50, 25, 150, 75))
     assert label_of((50.04, 25, 150, 75), (dog,)) == "dog"
     assert label_of((55, 25, 150, 75), (dog,)) is None
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        pytest.param((50, 25, 150, 75), "dog", id="its very box"),
+        pytest.param((55, 25, 150, 75), "dog", id="much the same"),
+        pytest.param((50, 25, 100, 75), "dog", id="half of it"),
+        pytest.param((50, 25, 99, 75), None, id="less than half"),
+        pytest.param((0, 0, 10, 10), None, id="elsewhere"),
+        pytest.param((0, 0, 200, 100), None, id="the whole picture"),
+    ],
+)
+def test_a_box_is_about_the_object_that_it_overlaps(box: Box, expected: str | None) -> None:
+    """A drawn box has the class of a detection that it covers by half; other boxes have none."""
+    dog = Detection((50.0, 25.0, 150.0, 75.0), "dog", 0.9)
+    assert class_of(box, (dog,)) == expected
+    assert class_of(box, ()) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from embedding_pipeline.domain.entries import EntryFilter
+from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
 from embedding_pipeline.search.ranking import Question, hits, rank
 from support.api_memory_index import MemoryIndex, picture
 from support.models_fakes import fake_description
@@ -131,3 +131,36 @@ def test_deleted_pictures_drop_out_of_a_page_in_place() -> None:
     index.delete(["b"])
     assert [hit.image_key for hit in hits(index, question(), ["c", "b", "a"])] == ["c", "a"]
     assert hits(index, question(), []) == []
+
+
+def test_a_preferred_label_orders_pictures_and_keeps_scores() -> None:
+    """The dog beats a nearer cat; scores, floor and matches stay those of the looks."""
+    index = MemoryIndex(
+        fake_description(2),
+        picture("cat", [at(80), at(20)], labels=["cat"]),
+        picture("dog", [at(85), at(40)], labels=["dog"]),
+        picture("far", [at(95), at(100)], labels=["dog"]),
+    )
+    asked = Question(EAST, EntryFilter(), -1.0, prefer=LabelPreference("dog", 0.5))
+    ranking = rank(index, asked, max_images=600)
+    assert ranking.image_keys == ("dog", "cat", "far")
+    found = hits(index, asked, ranking.image_keys)
+    assert [round(hit.score, 3) for hit in found] == [0.766, 0.94, -0.174]
+    floor = Question(EAST, EntryFilter(), 0.8, prefer=LabelPreference("dog", 0.5))
+    assert rank(index, floor, max_images=600).image_keys == ("cat",)
+
+
+def test_near_duplicates_leave_one_result_and_are_counted() -> None:
+    """The best of a group stands for it; facets count what is shown."""
+    index = MemoryIndex(
+        fake_description(2),
+        picture("a", [at(1), at(2)], labels=["dog"]),
+        picture("b", [at(1.5), at(3)], labels=["cat"]),
+        picture("c", [at(60), at(70)], labels=["bird"]),
+    )
+    asked = Question(EAST, EntryFilter(), -1.0, fold=0.99)
+    ranking = rank(index, asked, max_images=600)
+    assert ranking.image_keys == ("a", "c")
+    assert (ranking.folded, ranking.facets) == ({"a": 1}, {"bird": 1, "dog": 1})
+    own = Question(EAST, EntryFilter(), -1.0, fold=0.99, own_key="b")
+    assert rank(index, own, max_images=600).image_keys == ("b", "c")
