@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from embedding_pipeline.cli.index_app import AsJson, register
 from embedding_pipeline.cli.outcome import load_settings, run_command
 from embedding_pipeline.cli.priority import BACKFILL_NICE
 
@@ -20,13 +21,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 models_app = typer.Typer(help="Weights of detectors and embedders.", no_args_is_help=True)
-index_app = typer.Typer(help="Versions of the index.", no_args_is_help=True)
 keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
-app.add_typer(index_app, name="index")
 app.add_typer(keys_app, name="keys")
-
-AsJson = Annotated[bool, typer.Option("--json", help="JSON lines for machines.")]
 
 
 def main() -> None:
@@ -147,14 +144,6 @@ def failures(
 
 
 @app.command()
-def rebuild(*, as_json: AsJson = False) -> int:
-    """Make the index anew from the stored originals, while the old one serves."""
-    from embedding_pipeline.cli.rebuilding import run_rebuild  # noqa: PLC0415
-
-    return run_rebuild(load_settings(), as_json=as_json)
-
-
-@app.command()
 def demo(
     images: Annotated[str, typer.Option(help="Folder of pictures; else photographs at hand.")] = "",
 ) -> int:
@@ -214,38 +203,6 @@ def models_show(name: str) -> int:
     return show_one_model(load_settings(), name)
 
 
-@index_app.command("status")
-def index_status(*, as_json: AsJson = False) -> int:
-    """List the versions, the active one marked."""
-    from embedding_pipeline.cli.index_commands import show_versions  # noqa: PLC0415
-
-    return show_versions(load_settings(), as_json=as_json)
-
-
-@index_app.command("create")
-def index_create() -> int:
-    """Make an empty version for the models that the settings choose; not active yet."""
-    from embedding_pipeline.cli.index_commands import create_version  # noqa: PLC0415
-
-    return create_version(load_settings())
-
-
-@index_app.command("swap")
-def index_swap(name: str) -> int:
-    """Make a version the active one."""
-    from embedding_pipeline.cli.index_commands import swap_version  # noqa: PLC0415
-
-    return swap_version(load_settings(), name)
-
-
-@index_app.command("rollback")
-def index_rollback() -> int:
-    """Make the version that was active before the active one again."""
-    from embedding_pipeline.cli.index_commands import roll_back  # noqa: PLC0415
-
-    return roll_back(load_settings())
-
-
 @app.command("eval")
 def evaluate(
     place: Annotated[
@@ -295,17 +252,6 @@ def evaluate(
     return run_evaluation(load_settings(), wanted)
 
 
-@index_app.command("drop")
-def index_drop(name: str) -> int:
-    """Delete a version that is not active."""
-    from embedding_pipeline.cli.index_commands import drop_version  # noqa: PLC0415
-
-    return drop_version(load_settings(), name)
-
-
-index_app.command("rebuild")(rebuild)
-
-
 @keys_app.command("add")
 def keys_add(
     name: Annotated[str, typer.Argument(help="What it is for.")],
@@ -339,3 +285,6 @@ def keys_revoke(key_id: Annotated[str, typer.Argument(help="Id, as keys list sho
     from embedding_pipeline.cli.key_commands import revoke_key  # noqa: PLC0415
 
     return revoke_key(load_settings(), key_id)
+
+
+register(app)

@@ -33,7 +33,7 @@ from support.models_fakes import fake_description
 
 COMMANDS = (
     "serve", "proxy", "ingest", "failures", "rebuild", "demo", "status", "doctor", "models",
-    "index", "keys",
+    "index", "keys", "reindex", "export", "import",
 )  # fmt: skip
 
 
