@@ -15,6 +15,7 @@ from embedding_pipeline.models.choose import (
 )
 from embedding_pipeline.models.downloads import sha256_of
 from embedding_pipeline.models.sources import Source, detector_source, embedder_source
+from embedding_pipeline.models.torchvision_embedder import is_torchvision
 from embedding_pipeline.models.trusted import PACKAGED
 from embedding_pipeline.models.weights import DETECTOR_SUFFIXES, EMBEDDER_SUFFIX, Weights
 
@@ -56,6 +57,10 @@ def _exact(
         found = _packaged(wanted.sha256, from_package)
         if found is not None:
             return found
+    if is_torchvision(wanted.name):
+        named = chooser.local(source())
+        if named is not None and named.sha256 == wanted.sha256:
+            return Weights(wanted.name, named.path, named.sha256, wanted.origin)
     path = _among(_candidates(wanted.name, chooser, suffixes, setting), wanted.sha256)
     if path is not None:
         return Weights(wanted.name, path, chooser.folder.verified(path), wanted.origin)

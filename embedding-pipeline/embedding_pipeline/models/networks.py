@@ -12,6 +12,7 @@ import torch
 from timm.data import resolve_model_data_config
 
 from embedding_pipeline.errors import ModelError
+from embedding_pipeline.models.torchvision_embedder import build_classifier, is_torchvision
 from embedding_pipeline.models.trusted import PACKAGED_EMBEDDER
 from embedding_pipeline.models.weights import Weights
 
@@ -42,7 +43,9 @@ def build_network(weights: Weights) -> torch.nn.Module:
         ModelError: the file does not fit the network.
     """
     try:
-        if weights.sha256 == PACKAGED_EMBEDDER:
+        if is_torchvision(weights.name):
+            network = build_classifier(weights.name, weights.path)
+        elif weights.sha256 == PACKAGED_EMBEDDER:
             network = _packaged(weights)
         elif weights.path.name == "model.safetensors" and _has_config(weights.path):
             network = timm.create_model(

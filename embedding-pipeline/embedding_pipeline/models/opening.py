@@ -12,13 +12,14 @@ from embedding_pipeline.models.network import Network, Precision
 from embedding_pipeline.models.openvino_model import from_torch, kept, taking_pixels, unpack
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.sources import config_dir
+from embedding_pipeline.models.torchvision_embedder import is_torchvision
 from embedding_pipeline.models.weights import Weights
+from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from torch.nn import Module
 
-    from embedding_pipeline.models.detector import UltralyticsDetector
     from embedding_pipeline.models.detector_network import DetectorNetwork
 
 _PRECISIONS: dict[str, tuple[Precision, ...]] = {
@@ -29,12 +30,18 @@ _PRECISIONS: dict[str, tuple[Precision, ...]] = {
 
 def open_detector(
     weights: Weights, description: DetectorDescription, settings: Settings
-) -> UltralyticsDetector:
+) -> Detector:
     """The detector of a description.
 
     Raises:
         ModelError: it cannot be run as described.
     """
+    if is_torchvision(weights.name):
+        from embedding_pipeline.models.torchvision_detector import (  # noqa: PLC0415 - torch
+            TorchvisionDetector,
+        )
+
+        return TorchvisionDetector(weights, description, threads=settings.threads)
     from embedding_pipeline.models.detector import UltralyticsDetector  # noqa: PLC0415 - torch
 
     return UltralyticsDetector(

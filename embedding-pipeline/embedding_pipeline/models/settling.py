@@ -35,6 +35,7 @@ from embedding_pipeline.models.samples import (
     spread,
 )
 from embedding_pipeline.models.self_check import SelfCheck, self_check
+from embedding_pipeline.models.torchvision_embedder import is_torchvision
 from embedding_pipeline.models.ways import WORTH, PrecisionWish, candidates, fastest, measured
 from embedding_pipeline.models.weights import Weights
 from embedding_pipeline.ports.models import Detector
@@ -43,8 +44,6 @@ from minio_proxy.picture.header import Limits
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-    from embedding_pipeline.models.detector import UltralyticsDetector
 
 CHECKED_CROPS = 240
 """Crops that a quantized network is checked on."""
@@ -72,9 +71,7 @@ class Settled:
     notice: str | None = None
 
 
-def settle_detector(
-    weights: Weights, plain: DetectorDescription, settings: Settings
-) -> UltralyticsDetector:
+def settle_detector(weights: Weights, plain: DetectorDescription, settings: Settings) -> Detector:
     """Choose how a new index's detector is computed, and open it so.
 
     A wish for int8 means fp32 here (int8 makes detectors no faster), and one for bf16 too where
@@ -85,6 +82,8 @@ def settle_detector(
         plain: description with runtime and precision of PLAIN.
         settings: say what is wished for.
     """
+    if is_torchvision(weights.name):
+        return open_detector(weights, plain, settings)
     native = open_detector_network(weights, plain, settings)
     how: dict[str, bool] = {
         "torch_file": weights.path.suffix == ".pt",

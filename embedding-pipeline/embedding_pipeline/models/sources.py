@@ -9,6 +9,7 @@ from pathlib import Path
 from embedding_pipeline.errors import UnknownModel
 from embedding_pipeline.models.downloads import Remote
 from embedding_pipeline.models.quiet import import_ultralytics
+from embedding_pipeline.models.torchvision_embedder import is_torchvision, weights_url
 from embedding_pipeline.models.weights import DETECTOR_SUFFIXES, EMBEDDER_SUFFIX
 from embedding_pipeline.settings import Settings
 
@@ -39,6 +40,8 @@ class Source:
 
 def detector_source(name: str, settings: Settings) -> Source:
     """Where the Ultralytics detector of this name may be; the name need not be known."""
+    if is_torchvision(name):
+        return _torchvision_source(name)
     stem = Path(name).stem if Path(name).suffix in DETECTOR_SUFFIXES else name
     base = (settings.detector_release_url or RELEASE_URL).rstrip("/")
     filename = f"{stem}.pt"
@@ -55,6 +58,8 @@ def embedder_source(name: str, settings: Settings) -> Source:
     Raises:
         UnknownModel: timm does not know the name, or has no weights for it as safetensors.
     """
+    if is_torchvision(name):
+        return _torchvision_source(name)
     import timm  # noqa: PLC0415 - brings torch; names of detectors need neither
 
     try:
@@ -80,8 +85,17 @@ def embedder_source(name: str, settings: Settings) -> Source:
     )
 
 
+def _torchvision_source(name: str) -> Source:
+    """Where torchvision's weights may be: local under their own file name, or at PyTorch's."""
+    url = weights_url(name)
+    filename = url.rpartition("/")[2]
+    return Source(name, (filename,), Remote(name, url, filename))
+
+
 def check_detector_name(name: str, settings: Settings) -> None:
     """Raise UnknownModel if the Ultralytics release has no file for this name."""
+    if is_torchvision(name):
+        return  # looking for its address has found out already
     import_ultralytics(config_dir(settings))
     from ultralytics.utils.downloads import GITHUB_ASSETS_NAMES  # noqa: PLC0415
 

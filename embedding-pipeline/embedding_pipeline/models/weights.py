@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ DETECTOR_SUFFIXES = (".pt", ".onnx")
 EMBEDDER_SUFFIX = ".safetensors"
 _PICKLED_SUFFIXES = (".pt", ".pth")
 _LEDGER = "weights.json"
+_HASH_IN_NAME = re.compile(r"-([0-9a-f]{8})\.pth", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class WeightsFolder:
             WeightsChanged: not what was recorded when the file was first seen.
         """
         sha256 = sha256_of(path)
-        if path.suffix in _PICKLED_SUFFIXES:
+        if path.suffix in _PICKLED_SUFFIXES and not _named_by_hash(path, sha256):
             self._check_trust(path, sha256)
         else:
             self._check_ledger(path, sha256)
@@ -149,3 +151,13 @@ class WeightsFolder:
             file.flush()
             os.fsync(file.fileno())
         Path(temp).replace(self.folder / _LEDGER)
+
+
+def _named_by_hash(path: Path, sha256: str) -> bool:
+    """Whether a ``.pth`` file's name ends in the first digits of its own SHA-256.
+
+    torchvision names its weights so and checks no more. Such files are read with
+    ``weights_only``, which runs no code; once seen, their whole SHA-256 is in the ledger.
+    """
+    found = _HASH_IN_NAME.search(path.name)
+    return found is not None and sha256.startswith(found.group(1))
