@@ -69,9 +69,7 @@ def _rank(one: Detection) -> tuple[float, float, float]:
 
 
 def test_a_second_detector_fulfils_the_port(settings: Settings) -> None:
-    """Boxes inside their picture, in rank order, cut at max_objects, whatever else is in the call;
-    labels without background and gaps.
-    """
+    """Boxes inside their picture, in rank order, the same whatever else is in the call."""
     detector = resolve_models(settings).detector
     first, second = _pictures()
     together = detector.detect([first, second])
