@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +125,9 @@ bench-thumbnails: setup ## Thumbnails against full decode and resize
 
 bench-ingest: setup ## Backfill: memory and reconcile of a large archive
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_ingest.py $(ARGS)
+
+bench-page: setup front ## The page in a real Chromium: paint, script, layout shift, search (ARGS="--help")
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_page.py $(ARGS)
 
 front-types: setup search-front/node_modules/.made ## Generate the page's API types from the OpenAPI document
 	@$(BIN)/python -m embedding_pipeline.api.openapi | $(NPM) run --silent types -- -

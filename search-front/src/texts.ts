@@ -1,9 +1,18 @@
 /** Every word that the page shows. */
+import type { Level } from "./api/types";
 import { type ApiError, OFFLINE, STOPPED, TIMEOUT, UNREADABLE } from "./api/errors";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
+const levels: Record<NonNullable<Level>, string> = {
+  same: "the same",
+  very_similar: "very similar",
+  similar: "similar",
+  weak: "weak",
+};
+
 export const texts = {
+  level: levels,
   brand: "Boxseek",
   nav: {
     label: "Pages",
@@ -78,8 +87,11 @@ export const texts = {
     stop: "Stop searching",
     shown: (shown: number, hidden: number, more: boolean) =>
       `${count(shown, "picture", "pictures")}${more ? " so far" : ""}${hidden > 0 ? `, ${hidden.toLocaleString("en")} below the score cut` : ""}`,
-    open: (rank: number, score: number, names: string) =>
-      `Result ${rank}, score ${score.toFixed(2)}${names ? `: ${names}` : ""}. Open large`,
+    open: (rank: number, score: number, names: string, level: Level = null) =>
+      `Result ${rank}, score ${score.toFixed(2)}${level ? `, ${levels[level]}` : ""}${names ? `: ${names}` : ""}. Open large`,
+    weak: "Weaker matches",
+    weakLead: "Only the nearest of the rest; probably other things.",
+    folded: (n: number) => `+${n} alike`,
     matchName: (label: string | null, score: number) => `${label ?? "whole picture"} ${score.toFixed(2)}`,
     searchMatch: (label: string | null, score: number) =>
       `Search on from ${label ?? "whole picture"} ${score.toFixed(2)}`,
@@ -95,6 +107,7 @@ export const texts = {
 
   empty: {
     title: "Nothing like this here",
+    onlyWeak: "These are only the nearest of what is in the index; probably other things.",
     cut: (n: number) => `${count(n, "picture lies", "pictures lie")} below your score cut.`,
     removeCut: "Show them",
     filtered: "Your filters leave nothing over.",
@@ -136,6 +149,13 @@ export const texts = {
     inCollection: (name: string) => `in ${name}`,
     since: (day: string) => `taken from ${day}`,
     until: (day: string) => `taken before ${day}`,
+    alike: "near-duplicates too",
+    looks: "looks alone",
+    order: "Order",
+    prefer: (label: string | null) => (label ? `Prefer ${label}` : "Prefer the same kind of thing"),
+    fold: (n: number) =>
+      n > 0 ? `Fold near-duplicates (${n.toLocaleString("en")})` : "Fold near-duplicates",
+    atLeastLevel: "At least",
     atLeast: (score: number) => `score at least ${score.toFixed(2)}`,
     moreLabels: (n: number) => `${n} more`,
   },
@@ -166,7 +186,8 @@ export const texts = {
     title: "Side by side",
     query: "You searched for",
     match: "This was found",
-    score: (score: number) => `Score ${score.toFixed(2)}`,
+    score: (score: number, level: Level) =>
+      `Score ${score.toFixed(2)}${level ? `, ${levels[level]}` : ""}`,
     searchOn: "Search on from the match",
   },
 

@@ -10,6 +10,8 @@ const full: SearchPlace = {
     collections: ["a & b"],
     takenAfter: "2024-01-31",
     takenBefore: "2025-01-01",
+    alike: true,
+    looks: true,
   },
   minScore: 0.45,
   layout: "crops",

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ApiError } from "../src/api/errors";
 import { type Asked, NO_FILTERS } from "../src/api/search";
 import type { Hit, SearchAnswer } from "../src/api/types";
-import { above, below, foundFrom, histogram, near, withPage } from "../src/composables/found";
+import { above, below, foundFrom, histogram, mayReach, near, strongCount, withPage } from "../src/composables/found";
 import { type Place, type SearchPlace, START } from "../src/composables/place";
 import type { Address } from "../src/composables/useAddress";
 import { useSearch } from "../src/composables/useSearch";
@@ -18,6 +18,7 @@ function hit(key: string, score: number): Hit {
     thumbnails: [{ width: 256, url: `/thumbnails/256/${key}` }],
     width: 4,
     height: 3,
+    folded: 0,
     matches: [{ ...match, box: [0, 0, 1, 1], score, crop_url: "/crops" }],
   };
 }
@@ -26,7 +27,7 @@ function answer(queryId: string | null, hits: Hit[], next: string | null = null)
   const timings_ms = { decode: 0, detect: 0, embed: 0, search: 0, total: 0 };
   const searched = { box: [0, 0, 1, 1] as [number, number, number, number], label: "cat" };
   const query = { width: 4, height: 3, objects: [], searched };
-  return { query, hits, facets: {}, query_id: queryId, next_cursor: next, timings_ms };
+  return { query, hits, facets: {}, query_id: queryId, next_cursor: next, timings_ms, folded: 0 };
 }
 
 /** A service whose answers the test gives when it likes. */
@@ -229,6 +230,30 @@ describe("what was found", () => {
     const [match] = hit("a", 1).matches;
     if (!match) throw new Error("a hit without a match");
     expect(near(scores.map((score) => ({ ...match, score }))).map((m) => m.score)).toEqual(expected);
+  });
+
+  it("says where the weak matches begin", () => {
+    const level = (match: NonNullable<Hit["match"]> | null) => ({ ...hit("a", 0.5), match });
+    expect(strongCount([])).toBe(0);
+    expect(strongCount([level("weak"), level("weak")])).toBe(0);
+    expect(strongCount([level("same"), level("weak"), level("similar"), level("weak")])).toBe(3);
+    expect(strongCount([level(null), level(null)])).toBe(2);
+  });
+
+  it("draws no weak match beside a good one", () => {
+    const [match] = hit("a", 1).matches;
+    if (!match) throw new Error("a hit without a match");
+    const of = (score: number, level: NonNullable<Hit["match"]>) => ({ ...match, score, match: level });
+    expect(near([of(0.5, "similar"), of(0.45, "weak")]).map((m) => m.score)).toEqual([0.5]);
+    expect(near([of(0.3, "weak"), of(0.28, "weak")]).map((m) => m.score)).toEqual([0.3]);
+  });
+
+  it.each([
+    [null, true],
+    [0.5, true],
+    [0.95, false],
+  ])("asks for further pages while the last one reaches the cut %j", (floor, expected) => {
+    expect(mayReach(found.hits, floor, 24)).toBe(expected);
   });
 
   it("grows by pages", () => {

@@ -35,6 +35,12 @@ PASTE = """([text, name, type]) => {
 }"""
 
 
+PICTURES_THERE = """() => [...document.images].every((image) => {
+  const { top, bottom } = image.getBoundingClientRect();
+  return bottom <= 0 || top >= innerHeight || (image.complete && image.naturalWidth > 0);
+})"""
+
+
 @dataclass
 class Visitor:
     """A person at the page.
@@ -84,6 +90,11 @@ class Visitor:
         self.choose(picture)
         self.wait_results()
 
+    def see_results(self, picture: Path, more: str = "") -> None:
+        """Open the address of a search with a picture; quicker than giving the picture again."""
+        self.open(f"/?q={self.site.query_of(picture)}{more}")
+        self.wait_results()
+
     def wait_results(self) -> None:
         """Wait until a search has answered."""
         self.page.wait_for_url(re.compile(r"[?&](q|object)="), timeout=PATIENCE_MS)
@@ -118,6 +129,11 @@ class Visitor:
         return self.query.locator(".outline")
 
     @property
+    def objects(self) -> Locator:
+        """The objects of that picture as a list."""
+        return self.query.get_by_role("list", name="Objects in your picture").get_by_role("button")
+
+    @property
     def alert(self) -> Locator:
         """What is shown of an error."""
         return self.page.get_by_role("alert")
@@ -129,10 +145,21 @@ class Visitor:
         ]
         return [float(re.search(r"score (-?[\d.]+)", name).group(1)) for name in names]  # type: ignore[union-attr]
 
+    def large(self, rank: int = 1) -> Locator:
+        """Open a result large, best first from 1; gives the dialog once its objects are there."""
+        self.cards.nth(rank - 1).locator(".open").click(position={"x": 6, "y": 6})
+        dialog = self.page.get_by_role("dialog", name="Picture")
+        expect(dialog.locator(".stage")).to_be_visible(timeout=PATIENCE_MS)
+        return dialog
+
+    def wait_pictures(self) -> None:
+        """Wait until every picture that is in sight has been loaded and faded in."""
+        self.page.wait_for_function(PICTURES_THERE, timeout=PATIENCE_MS)
+
     def shoot(self, name: str) -> None:
         """Keep a picture of this state for a person to look at."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
     def violations(self) -> Sequence[str]:
         """What axe finds wrong, one line each."""

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Queue
 from urllib.error import URLError
@@ -19,7 +19,7 @@ import httpx
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRONT = REPOSITORY / "search-front"
-START_S = 120.0
+START_S = 240.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,36 @@ class Site:
         data_dir: where it keeps everything.
         pictures: how many pictures were indexed before it started.
         collections: their collections.
+        queries: ids of searches by picture, for tests that only look at the answer.
     """
 
     url: str
     data_dir: Path
     pictures: int
     collections: tuple[str, ...]
+    queries: dict[Path, str] = field(default_factory=dict)
+
+    def query_of(self, picture: Path) -> str:
+        """The id of a search with this picture, asked once; its address shows it again."""
+        if picture not in self.queries:
+            files = {"image": (picture.name, picture.read_bytes())}
+            answer = httpx.post(f"{self.url}/v1/search", files=files, timeout=START_S)
+            assert answer.status_code == 200, answer.text
+            self.queries[picture] = answer.json()["query_id"]
+        return self.queries[picture]
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSite:
+    """A service that asks for a key.
+
+    Args:
+        url: base address.
+        keys: a key of each scope.
+    """
+
+    url: str
+    keys: dict[str, str]
 
 
 def boxseek_environment(data_dir: Path) -> dict[str, str]:
@@ -96,12 +120,19 @@ def serving(data_dir: Path, more: Mapping[str, str] | None = None) -> Iterator[s
             process.stdout.close()
 
 
-def add_pictures(url: str, pictures: Sequence[Path], collection: str) -> None:
+def add_pictures(
+    url: str, pictures: Sequence[Path], collection: str, *, key: str | None = None
+) -> None:
     """Upload pictures, as a visitor would; every one must be taken."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     for start in range(0, len(pictures), 8):
         files = [("files", (path.name, path.read_bytes())) for path in pictures[start : start + 8]]
         answer = httpx.post(
-            f"{url}/v1/images", files=files, data={"collection": collection}, timeout=START_S
+            f"{url}/v1/images",
+            files=files,
+            data={"collection": collection},
+            headers=headers,
+            timeout=START_S,
         )
         assert answer.status_code == 200, answer.text
         assert {row["status"] for row in answer.json()["images"]} <= {"indexed", "duplicate"}

@@ -8,6 +8,10 @@ export interface Filters {
   collections: string[];
   takenAfter: string;
   takenBefore: string;
+  /** Show near-duplicates too, which are otherwise folded into one result. */
+  alike: boolean;
+  /** Rank by looks alone, without preferring the class that is searched for. */
+  looks: boolean;
 }
 
 export const NO_FILTERS: Filters = {
@@ -16,6 +20,8 @@ export const NO_FILTERS: Filters = {
   collections: [],
   takenAfter: "",
   takenBefore: "",
+  alike: false,
+  looks: false,
 };
 
 /** What is searched for: a new picture, a stored one, an object of the index, or an address. */
@@ -40,6 +46,8 @@ export function search(
   if (filters.collections.length > 0) form.set("collections", filters.collections.join(","));
   if (filters.takenAfter) form.set("taken_after", filters.takenAfter);
   if (filters.takenBefore) form.set("taken_before", filters.takenBefore);
+  if (filters.alike) form.set("fold", "false");
+  if (filters.looks) form.set("label_weight", "0");
   return call<SearchAnswer>("/v1/search", { method: "POST", body: form, signal });
 }
 

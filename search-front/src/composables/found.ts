@@ -1,5 +1,5 @@
 /** What a search has found so far, and how pages and score floors change it. */
-import type { FoundObject, Hit, Match, SearchAnswer, Searched } from "../api/types";
+import type { FoundObject, Hit, Levels, Match, SearchAnswer, Searched } from "../api/types";
 import type { Size } from "../geometry/boxes";
 
 export interface Found {
@@ -10,6 +10,12 @@ export interface Found {
   facets: Record<string, number>;
   queryId: string | null;
   nextCursor: string | null;
+  /** Near-duplicates that were left out of the whole ranking. */
+  folded: number;
+  /** Scores from which a match deserves a word; null while the index cannot tell. */
+  levels: Levels | null;
+  /** The class that ranks higher; null where only looks count. */
+  preferredLabel: string | null;
 }
 
 /** The first page of an answer. */
@@ -23,6 +29,9 @@ export function foundFrom(answer: SearchAnswer): Found {
     facets: answer.facets,
     queryId: answer.query_id,
     nextCursor: answer.next_cursor,
+    folded: answer.folded ?? 0,
+    levels: answer.levels ?? null,
+    preferredLabel: query.preferred_label ?? null,
   };
 }
 
@@ -49,10 +58,22 @@ export function above(hits: readonly Hit[], floor: number | null): Hit[] {
 /** Matches that score about as high as a picture's best are what it was found by. */
 const NEAR = 0.1;
 
-/** The best match of a picture and those near it; the others are there, but say little. */
+/** What a picture was found by, and good matches near it; the others are there, but say little. */
 export function near(matches: readonly Match[]): Match[] {
   const best = Math.max(...matches.map(({ score }) => score));
-  return matches.filter(({ score }) => score >= best - NEAR);
+  return matches.filter(
+    ({ score, match }, rank) => rank === 0 || (score >= best - NEAR && match !== "weak"),
+  );
+}
+
+/** How many hits stand before the point from which all are weak. */
+export function strongCount(hits: readonly Hit[]): number {
+  return hits.findLastIndex(({ match }) => match !== "weak") + 1;
+}
+
+/** Whether a further page may hold what reaches the floor; ranking may prefer a class to a score. */
+export function mayReach(hits: readonly Hit[], floor: number | null, page: number): boolean {
+  return floor === null || hits.slice(-page).some(({ score }) => score >= floor);
 }
 
 /** The hits that a score floor hides. */

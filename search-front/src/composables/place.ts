@@ -42,6 +42,8 @@ export function toAddress(place: Place): string {
   for (const collection of filters.collections) fields.append("collection", collection);
   if (filters.takenAfter) fields.set("after", filters.takenAfter);
   if (filters.takenBefore) fields.set("before", filters.takenBefore);
+  if (filters.alike) fields.set("alike", "1");
+  if (filters.looks) fields.set("looks", "1");
   if (place.minScore !== null) fields.set("min", String(place.minScore));
   if (place.layout !== "pictures") fields.set("view", place.layout);
   const text = fields.toString();
@@ -67,6 +69,8 @@ export function fromAddress(query: string): Place {
       collections: fields.getAll("collection"),
       takenAfter: readDay(fields.get("after")),
       takenBefore: readDay(fields.get("before")),
+      alike: fields.get("alike") === "1",
+      looks: fields.get("looks") === "1",
     },
     minScore: min >= -1 && min <= 1 ? min : null,
     layout: fields.get("view") === "crops" ? "crops" : "pictures",

@@ -13,9 +13,10 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from support.front_browser import find_chromium, launch_arguments
 from support.front_page import PATIENCE_MS, Visitor
-from support.front_site import FRONT, Site, add_pictures, serving
+from support.front_site import FRONT, LockedSite, Site, add_pictures, boxseek, serving
 
-ARCHIVE_PICTURES = 40
+ARCHIVE_PICTURES = 28
+"""With the samples more than one page of results, and not much to index."""
 DESKTOP = {"width": 1360, "height": 900}
 
 
@@ -71,10 +72,25 @@ def site(_built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         photographs = sorted(Path(archive, "coco128", "images").glob("*.jpg"))
         given["archive"] = photographs[:ARCHIVE_PICTURES]
     data_dir = tmp_path_factory.mktemp("front") / "data"
-    with serving(data_dir) as url:
+    with serving(data_dir, {"BOXSEEK_ALLOW_URLS": "true"}) as url:
         for collection, pictures in given.items():
             add_pictures(url, pictures, collection)
         yield Site(url, data_dir, sum(map(len, given.values())), tuple(given))
+
+
+@pytest.fixture(scope="session")
+def locked_site(
+    _built: None, bus: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LockedSite]:
+    """A service with keys of two scopes, and one picture."""
+    data_dir = tmp_path_factory.mktemp("locked") / "data"
+    keys = {
+        scope: boxseek(["keys", "add", scope, "--scope", scope], data_dir).split()[0]
+        for scope in ("read", "admin")
+    }
+    with serving(data_dir) as url:
+        add_pictures(url, [bus], "samples", key=keys["admin"])
+        yield LockedSite(url, keys)
 
 
 @pytest.fixture

@@ -69,8 +69,8 @@ def main() -> None:
             page = browser.new_page(**options)
             visitor = Visitor(page, Site(url, Path(folder), len(pictures), ("samples",)))
             visitor.search_with(pictures[0])
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=IMAGES / f"{name}.png")
+            visitor.wait_pictures()
+            page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
             shrink(IMAGES / f"{name}.png")
             print(f"{name}.png: {(IMAGES / f'{name}.png').stat().st_size} bytes")  # noqa: T201
         browser.close()

@@ -12,6 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Route, expect
 
+from embedding_pipeline.ingest.failures import LEDGERS
+from embedding_pipeline.ingest.ingest_run import ledger_path
+from embedding_pipeline.ingest.ledger import Ledger, LedgerRow
 from support.front_page import Visitor
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -81,6 +84,64 @@ def test_one_bad_file_does_not_spoil_the_others(visitor: Visitor) -> None:
     visitor.choose(noise(300, "one.png"), noise(301, "two.png"))
     expect(visitor.page.get_by_text("2 added, 0 already there, 0 not added")).to_be_visible()
     assert len(posts) == 3
+
+
+def test_folder(visitor: Visitor, tmp_path: Path) -> None:
+    """A whole folder is added, those below it too, each by its path inside the folder."""
+    (tmp_path / "trip" / "day one").mkdir(parents=True)
+    for seed, name in ((500, "trip/a.png"), (501, "trip/day one/b.png")):
+        (tmp_path / name).write_bytes(noise(seed, name)["buffer"])
+    visitor.open("/?page=add")
+    visitor.page.locator("input[webkitdirectory]").set_input_files(tmp_path / "trip")
+    expect(visitor.page.get_by_text("2 added, 0 already there, 0 not added")).to_be_visible()
+    names = visitor.page.locator("li.upload .name")
+    expect(names).to_have_text(["trip/a.png", "trip/day one/b.png"])
+
+
+def test_upload_goes_on_while_its_sender_searches(visitor: Visitor, bus: Path) -> None:
+    """Leaving the page of uploads loses none; the header tells how far they are."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:
+            route.continue_()
+
+    visitor.open("/?page=add")
+    visitor.page.route("**/v1/images", hold)
+    visitor.choose(noise(600, "meanwhile.png"))
+    expect(visitor.page.locator("li.upload")).to_have_count(1)
+    visitor.page.get_by_role("link", name="Search", exact=True).click()
+    expect(visitor.page.get_by_role("link", name="Add pictures 0 of 1")).to_be_visible()
+    visitor.shoot("35-upload-goes-on")
+    held[0].continue_()
+    expect(visitor.page.get_by_role("link", name="Add pictures", exact=True)).to_be_visible()
+    visitor.page.get_by_role("link", name="Add pictures").click()
+    expect(visitor.page.get_by_text("1 added, 0 already there, 0 not added")).to_be_visible()
+
+
+def test_index_page_lists_failures(visitor: Visitor) -> None:
+    """What a backfill could not bring in is listed with its place and reason; names are text."""
+    source = "folder:/photos"
+    ledger = Ledger(ledger_path(visitor.site.data_dir / LEDGERS, source, None))
+    ledger.set_facts({"source": source, "collection": None})
+    broken: dict[str, Any] = {"stage": "decode", "reason": "The file ends too early."}
+    gone: dict[str, Any] = {"stage": "read", "reason": "It is gone."}
+    ledger.write(
+        [
+            LedgerRow("2014/<b>half</b>.jpg", "1-1", "", "rejected", retryable=False, **broken),
+            LedgerRow("2015/gone.jpg", "1-1", "", "failed", retryable=True, **gone),
+        ]
+    )
+    visitor.open("/?page=index")
+    failures = visitor.page.get_by_role("region", name="Not brought in")
+    expect(failures.get_by_role("listitem")).to_have_count(2)
+    expect(failures.get_by_text("2014/<b>half</b>.jpg")).to_be_visible()
+    expect(failures.get_by_text("The file ends too early.")).to_be_visible()
+    expect(failures.get_by_text("may work another time", exact=False).last).to_be_visible()
+    failures.scroll_into_view_if_needed()
+    visitor.shoot("36-failures")
 
 
 def test_index_page(visitor: Visitor) -> None:

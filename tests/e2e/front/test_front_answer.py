@@ -3,45 +3,92 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from support.front_page import Visitor
-from support.front_site import Site
+from support.front_site import Site, add_pictures
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
-WATCH_SHIFTS = """() => {
+WATCH_SHIFTS = """
   window.shifted = 0;
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
   }).observe({ type: "layout-shift", buffered: true });
-}"""
+"""
+SHOWN = """(all) => all.filter((image) => image.naturalWidth > 0).map((image) => ({
+  wide: image.clientWidth,
+  high: image.clientHeight,
+  width: image.naturalWidth,
+  height: image.naturalHeight,
+  address: image.currentSrc,
+}))"""
 
 
 def test_results_are_in_order_and_in_proportion(visitor: Visitor, bus: Path) -> None:
-    """Best first, boxes labelled with their score, nothing jumps while pictures load."""
-    visitor.search_with(bus)
-    scores = visitor.scores()
-    assert scores == sorted(scores, reverse=True)
-    assert scores[0] >= 0.99
+    """Best first, boxes labelled with their score, and nothing jumps from the first byte on."""
+    visitor.page.add_init_script(WATCH_SHIFTS)
+    visitor.see_results(bus)
+    question = {"query_id": visitor.site.query_of(bus), "limit": "24"}
+    hits = httpx.post(f"{visitor.site.url}/v1/search", data=question, timeout=60).json()["hits"]
+    assert visitor.scores() == pytest.approx([hit["score"] for hit in hits], abs=0.0051)
+    assert visitor.scores()[0] >= 0.99
     expect(visitor.cards.first.locator(".match.best .label")).to_have_text(re.compile(r"\d\.\d\d$"))
-    visitor.page.evaluate(WATCH_SHIFTS)
-    visitor.page.wait_for_load_state("networkidle")
-    images = visitor.cards.locator("img").evaluate_all(
-        "(all) => all.filter((i) => i.naturalWidth > 0).map((i) =>"
-        " [i.clientWidth / i.clientHeight, i.naturalWidth / i.naturalHeight])"
-    )
+    visitor.wait_pictures()
+    images = visitor.cards.locator("img").evaluate_all(SHOWN)
     assert images
-    assert all(shown == pytest.approx(true, rel=0.03) for shown, true in images)
+    for image in images:
+        true = image["width"] / image["height"]
+        assert image["wide"] / image["high"] == pytest.approx(true, rel=0.03)
+    visitor.shoot("02-results")
     assert visitor.page.evaluate("window.shifted") < 0.02
+
+
+@pytest.mark.parametrize(
+    ("screen", "widest"),
+    [
+        ({"viewport": {"width": 1360, "height": 900}}, 512),
+        (
+            {
+                "viewport": {"width": 390, "height": 844},
+                "device_scale_factor": 3,
+                "is_mobile": True,
+                "has_touch": True,
+            },
+            1024,
+        ),
+    ],
+    ids=["desk", "phone"],
+)
+def test_thumbnails_come_in_the_size_of_their_place(
+    visit: Callable[..., Visitor], archive: Site, bus: Path, screen: dict[str, Any], widest: int
+) -> None:
+    """Every thumbnail covers its place on this screen and is no wider than it must be."""
+    visitor = visit(**screen)
+    visitor.see_results(bus)
+    visitor.wait_pictures()
+    density = screen.get("device_scale_factor", 1)
+    widths = set()
+    for image in visitor.cards.locator("img").evaluate_all(SHOWN):
+        found = re.search(r"/thumbnails/(\d+)/", image["address"])
+        assert found is not None
+        width = int(found.group(1))
+        widths.add(width)
+        assert width >= min(image["wide"] * density, 512) * 0.9
+    assert widths <= {256, 512, 1024}
+    assert max(widths) <= widest
 
 
 def test_label_filter_and_back(visitor: Visitor, bus: Path) -> None:
     """A label leaves only pictures with it, the other labels stay in reach, back undoes it."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     all_results = visitor.cards.count()
     labels = visitor.page.get_by_role("group", name="Labels")
     names = labels.get_by_role("button").all_inner_texts()
@@ -60,9 +107,9 @@ def test_label_filter_and_back(visitor: Visitor, bus: Path) -> None:
     expect(visitor.cards).to_have_count(all_results)
 
 
-def test_score_slider_says_what_it_cuts_off(visitor: Visitor, bus: Path) -> None:
-    """The slider hides what scores lower at once, says how many, and the address keeps it."""
-    visitor.search_with(bus)
+def test_score_slider_says_and_shows_what_it_cuts_off(visitor: Visitor, bus: Path) -> None:
+    """The slider hides what scores lower at once, says how many, shows them small, and undoes."""
+    visitor.see_results(bus)
     before = visitor.cards.count()
     slider = visitor.page.get_by_role("slider", name="Lowest score")
     slider.focus()
@@ -71,15 +118,51 @@ def test_score_slider_says_what_it_cuts_off(visitor: Visitor, bus: Path) -> None
     expect(visitor.page.get_by_text(re.compile(r"Hides \d+ of \d+ loaded"))).to_be_visible()
     assert visitor.cards.count() < before
     assert "min=" in visitor.page.url
+    below = visitor.page.get_by_role("region", name="Below the score cut")
+    cut = before - visitor.cards.count()
+    expect(below.get_by_role("button", name=re.compile("^Cut off"))).to_have_count(min(cut, 24))
+    visitor.wait_pictures()
     visitor.shoot("11-score-cut")
+    kept = visitor.cards.count()
+    below.get_by_role("button", name=re.compile("^Lower the cut")).click()
+    expect(visitor.cards).not_to_have_count(kept)
     visitor.page.reload()
     visitor.wait_results()
     expect(visitor.page.get_by_text(re.compile(r"Hides \d+ of"))).to_be_visible()
+    visitor.page.get_by_role("button", name=re.compile("^Remove filter: score")).click()
+    expect(visitor.cards).to_have_count(before)
+
+
+def test_dates(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
+    """Pictures can be found by when they were taken, by keyboard too; others drop out."""
+    dated = tmp_path / "dated.jpg"
+    with Image.open(bus) as picture:
+        exif = Image.Exif()
+        exif.get_ifd(0x8769)[0x9003] = "2015:06:01 12:00:00"
+        picture.resize((405, 540)).save(dated, exif=exif)
+    add_pictures(visitor.site.url, [dated], "dated")
+    visitor.see_results(bus)
+    visitor.page.get_by_label("from", exact=True).focus()
+    visitor.page.keyboard.type("01012015")
+    visitor.page.keyboard.press("Tab")
+    visitor.page.wait_for_url(re.compile("after=2015-01-01"))
+    expect(visitor.cards).to_have_count(1)
+    visitor.page.get_by_label("before", exact=True).fill("2016-01-01")
+    visitor.page.wait_for_url(re.compile("before=2016-01-01"))
+    expect(visitor.cards).to_have_count(1)
+    visitor.shoot("16-dates")
+    visitor.page.get_by_role("button", name="Remove filter: taken before 2016-01-01").click()
+    visitor.page.get_by_label("before", exact=True).fill("2015-06-01")
+    expect(visitor.page.get_by_role("heading", name="Nothing like this here")).to_be_visible()
+    visitor.page.get_by_role("button", name=re.compile("^Remove filter: taken before")).click()
+    visitor.large().get_by_text("Jun 1, 2015").wait_for()
+    visitor.page.get_by_role("button", name="Delete picture").click()
+    expect(visitor.cards).to_have_count(0)
 
 
 def test_kinds_and_collections(visitor: Visitor, archive: Site, bus: Path) -> None:
     """Only whole pictures, or only one collection, can be searched."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     filters = visitor.page.get_by_role("region", name="Filters")
     filters.get_by_text("Pictures", exact=True).click()
     visitor.page.wait_for_url(re.compile("kinds=image"))
@@ -94,7 +177,7 @@ def test_kinds_and_collections(visitor: Visitor, archive: Site, bus: Path) -> No
 
 def test_nothing_like_this(visitor: Visitor, bus: Path) -> None:
     """A filter that leaves nothing says so, what may help, and how to undo it."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.page.get_by_label("from", exact=True).fill("2090-01-01")
     visitor.page.get_by_label("from", exact=True).blur()
     expect(visitor.page.get_by_role("heading", name="Nothing like this here")).to_be_visible()
@@ -106,16 +189,18 @@ def test_nothing_like_this(visitor: Visitor, bus: Path) -> None:
 
 def test_pages_have_no_repeats(visitor: Visitor, archive: Site, bus: Path) -> None:
     """Scrolling on brings every picture once, until it says that this is everything."""
-    visitor.search_with(bus)
-    for _ in range(12):
-        visitor.page.mouse.move(700, 500)
-        visitor.page.mouse.wheel(0, 4000)
-        visitor.page.wait_for_timeout(250)
-        if visitor.results.get_by_text("That is everything").is_visible():
-            break
-    expect(visitor.results.get_by_text("That is everything")).to_be_visible()
+    visitor.see_results(bus)
+    end = visitor.results.get_by_text("That is everything")
+    visitor.page.mouse.move(700, 500)
+    while visitor.results.get_by_text("so far").count() > 0:
+        shown = visitor.cards.count()
+        visitor.page.mouse.wheel(0, 20_000)
+        visitor.page.wait_for_function(
+            "(n) => document.querySelectorAll('li.card').length > n", arg=shown
+        )
+    expect(end).to_be_visible()
     pictures = visitor.cards.locator("img").evaluate_all(
-        "(all) => all.map((i) => new URL(i.src).pathname)"
+        "(all) => all.map((image) => image.src.split('/').at(-1))"
     )
     assert len(pictures) > 24
     assert len(pictures) == len(set(pictures))
@@ -124,7 +209,7 @@ def test_pages_have_no_repeats(visitor: Visitor, archive: Site, bus: Path) -> No
 
 def test_crops_and_comparison(visitor: Visitor, bus: Path) -> None:
     """The matches can be seen as crops, and one beside what was searched for."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.results.get_by_text("Crops", exact=True).click()
     first = visitor.cards.first
     expect(first.get_by_role("img")).to_have_count(0)  # the button's name says it already

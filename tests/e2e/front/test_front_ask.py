@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Route, expect
 
 from support.front_page import PATIENCE_MS, Visitor
 
@@ -39,19 +40,18 @@ def drag(visitor: Visitor, start: tuple[float, float], end: tuple[float, float])
 def test_picture_is_outlined_and_searched(visitor: Visitor, bus: Path, way: str) -> None:
     """However a picture comes, its objects are outlined and the best of them is searched for."""
     visitor.open()
-    visitor.shoot("01-start")
     getattr(visitor, way)(bus)
     expect(visitor.query.get_by_role("img")).to_be_visible()
     visitor.wait_results()
     assert visitor.outlines.count() >= 4
     expect(visitor.query.locator(".outline.strong")).to_have_count(1)
     expect(visitor.query.get_by_text("Searching for:")).to_be_visible()
-    visitor.shoot("02-results")
+    expect(visitor.page).to_have_title(re.compile("· Boxseek$"))
 
 
 def test_hover_names_an_object_and_click_searches_it(visitor: Visitor, bus: Path) -> None:
     """Pointing at an outline names it; a click searches for it, and the address says so."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     other = visitor.query.locator(".outline:not(.strong)").last
     other.hover(force=True)
     expect(other.locator(".label")).to_be_visible()
@@ -63,9 +63,28 @@ def test_hover_names_an_object_and_click_searches_it(visitor: Visitor, bus: Path
     expect(visitor.query.get_by_text(f"Searching for: {label}")).to_be_visible()
 
 
+def test_objects_stand_in_a_list_too(visitor: Visitor, bus: Path) -> None:
+    """Small objects are hard to hit: each stands in a list that lights it up and searches it."""
+    visitor.see_results(bus)
+    expect(visitor.objects).to_have_count(visitor.outlines.count())
+    unpressed = visitor.objects.and_(visitor.page.locator("[aria-pressed=false]")).first
+    other = visitor.query.locator("li").get_by_role(
+        "button", name=unpressed.get_attribute("aria-label") or "", exact=True
+    )
+    other.focus()
+    lit = visitor.query.locator(".outline.lit")
+    expect(lit).to_have_count(1)
+    assert lit.get_attribute("aria-label") == other.get_attribute("aria-label")
+    visitor.shoot("07-lit")
+    visitor.page.keyboard.press("Enter")
+    visitor.page.wait_for_url(re.compile(r"box="))
+    visitor.wait_results()
+    expect(other).to_have_attribute("aria-pressed", "true")
+
+
 def test_own_box_by_mouse(visitor: Visitor, bus: Path) -> None:
     """A box drawn with the mouse is searched at once and can be moved and resized."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     drag(visitor, (0.3, 0.25), (0.7, 0.6))
     visitor.page.wait_for_url(re.compile(r"box="))
     visitor.wait_results()
@@ -97,7 +116,7 @@ def test_own_box_by_mouse(visitor: Visitor, bus: Path) -> None:
 
 def test_own_box_by_keyboard(visitor: Visitor, bus: Path) -> None:
     """A box can be made, moved, resized and searched without a mouse."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     draw = visitor.query.get_by_role("button", name="Draw a box")
     draw.focus()
     visitor.page.keyboard.press("Enter")
@@ -122,7 +141,7 @@ def test_own_box_by_keyboard(visitor: Visitor, bus: Path) -> None:
 def test_own_box_by_touch(visit: Callable[..., Visitor], bus: Path) -> None:
     """On a phone a finger scrolls, and draws once drawing was asked for."""
     visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.shoot("05-phone-results")
     visitor.query.get_by_role("button", name="Draw a box").tap()
     visitor.query.get_by_role("button", name="Remove box").tap()
@@ -149,7 +168,7 @@ def test_own_box_by_touch(visit: Callable[..., Visitor], bus: Path) -> None:
 
 def test_whole_picture(visitor: Visitor, bus: Path) -> None:
     """The whole picture can be searched with; the address says so."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.query.get_by_role("button", name="Whole picture").click()
     visitor.page.wait_for_url(re.compile(r"whole=1"))
     visitor.wait_results()
@@ -191,10 +210,55 @@ def test_camera_is_offered_on_a_phone(visit: Callable[..., Visitor]) -> None:
 
 
 def test_format_that_the_browser_cannot_show(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
-    """A TIFF is searched with although Chromium cannot show it, and the page says so."""
+    """A TIFF is searched with although Chromium cannot show it; the service gives a preview."""
     tiff = tmp_path / "bus.tiff"
     with Image.open(bus) as picture:
         picture.save(tiff)
     visitor.search_with(tiff)
-    expect(visitor.query.get_by_text("cannot show this format")).to_be_visible(timeout=PATIENCE_MS)
     assert visitor.outlines.count() >= 4
+    preview = visitor.query.get_by_role("img", name="The picture that is searched with")
+    expect(preview).to_have_js_property("naturalWidth", 810, timeout=PATIENCE_MS)
+    assert "/preview" in (preview.get_attribute("src") or "")
+    visitor.shoot("08-tiff")
+    visitor.page.reload()
+    visitor.wait_results()
+    expect(preview).to_have_js_property("naturalWidth", 810, timeout=PATIENCE_MS)
+
+
+def test_address_of_a_picture(visitor: Visitor, bus: Path) -> None:
+    """A web address is asked with, its picture is shown once it is known, and it has an address.
+
+    The service fetches from no private address, so the bytes are put in its place here.
+    """
+
+    def send_bytes(route: Route) -> None:
+        assert b"https://pictures.example/bus.jpg" in (route.request.post_data_buffer or b"")
+        files = {"image": ("bus.jpg", bus.read_bytes())}
+        answer = httpx.post(f"{visitor.site.url}/v1/search", files=files, timeout=60)
+        route.fulfill(status=answer.status_code, body=answer.content)
+
+    visitor.open()
+    visitor.page.route("**/v1/search", send_bytes, times=1)
+    visitor.page.get_by_label("Picture address").fill("https://pictures.example/bus.jpg")
+    visitor.page.keyboard.press("Enter")
+    visitor.wait_results()
+    expect(visitor.query.get_by_role("img", name="The picture that is")).to_be_visible()
+    assert visitor.outlines.count() >= 4
+
+
+def test_private_address_is_refused(visitor: Visitor) -> None:
+    """The real service fetches nothing from inside its network, and the page says so."""
+    visitor.open()
+    visitor.page.get_by_label("Picture address").fill(f"{visitor.site.url}/icon.svg")
+    visitor.page.get_by_role("button", name="Search by address").click()
+    expect(visitor.alert).to_contain_text("not fetched")
+    visitor.shoot("45-address-refused")
+
+
+def test_link_can_be_copied(visit: Callable[..., Visitor], bus: Path) -> None:
+    """A button copies the address of the search."""
+    visitor = visit(permissions=["clipboard-read", "clipboard-write"])
+    visitor.see_results(bus)
+    visitor.query.get_by_role("button", name="Copy link").click()
+    expect(visitor.query.get_by_text("Copied.")).to_be_visible()
+    assert visitor.page.evaluate("navigator.clipboard.readText()") == visitor.page.url

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Route, expect
 
 from support.front_page import Visitor
-from support.front_site import Site, boxseek, serving
+from support.front_site import LockedSite, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -85,22 +85,48 @@ def test_service_gone(visitor: Visitor, bus: Path) -> None:
 
 
 def test_late_answer_is_dropped(visitor: Visitor, bus: Path, zidane: Path) -> None:
-    """An answer that comes after the next question is not shown."""
+    """The next question aborts the one before, whose answer is not shown if it comes."""
     held: list[Route] = []
+    aborted: list[str] = []
     hold_first = lambda route: held.append(route) if not held else route.continue_()  # noqa: E731
+    visitor.page.on(
+        "requestfailed",
+        lambda request: aborted.append(request.url) if "/v1/" in request.url else None,
+    )
     visitor.page.route("**/v1/search", hold_first)
     visitor.open()
     visitor.choose(bus)
     expect(visitor.query.get_by_text("Looking for objects")).to_be_visible()
-    visitor.shoot("42-slow")
     visitor.choose(zidane)
     visitor.wait_results()
+    assert aborted == [f"{visitor.site.url}/v1/search"]
     address, count = visitor.page.url, visitor.outlines.count()
     held[0].abort()
-    visitor.page.wait_for_timeout(300)
+    visitor.page.evaluate("() => new Promise((done) => requestIdleCallback(done))")
     assert visitor.page.url == address
     assert visitor.outlines.count() == count
     expect(visitor.alert).to_have_count(0)
+
+
+def test_slow_service_says_so_and_can_be_stopped(visitor: Visitor, bus: Path) -> None:
+    """After some seconds the page says that it takes long; it can be stopped and asked again."""
+    held: list[Route] = []
+    visitor.page.clock.install()
+    visitor.page.route("**/v1/search", lambda route: held.append(route))  # noqa: PLW0108
+    visitor.open()
+    visitor.choose(bus)
+    expect(visitor.query.get_by_text("Looking for objects")).to_be_visible()
+    visitor.shoot("42-slow")
+    expect(visitor.page.get_by_text("takes longer than usual")).to_have_count(0)
+    visitor.page.clock.run_for(6100)
+    expect(visitor.page.get_by_text("takes longer than usual")).to_be_visible()
+    visitor.shoot("42-very-slow")
+    visitor.page.get_by_role("button", name="Stop searching").click()
+    expect(visitor.alert).to_contain_text("was stopped")
+    visitor.page.unroute("**/v1/search")
+    visitor.alert.get_by_role("button", name="Try again").click()
+    visitor.wait_results()
+    held[0].abort()
 
 
 @pytest.mark.parametrize(
@@ -124,7 +150,7 @@ def test_address_of_something_gone(visitor: Visitor, bus: Path, address: str, wo
 
 def test_box_outside_the_picture(visitor: Visitor, bus: Path) -> None:
     """An address with a box that lies outside is a clear error, not a broken page."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     question = re.search(r"q=[\w-]+", visitor.page.url)
     assert question is not None
     visitor.open(f"/?{question.group()}&box=90000,90000,90100,90100")
@@ -141,7 +167,7 @@ def test_old_list_can_be_asked_again(visitor: Visitor, archive: Site, bus: Path)
             route.continue_()
 
     visitor.page.route("**/v1/search", expire)
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.page.mouse.move(700, 500)
     visitor.page.mouse.wheel(0, 9000)
     expect(visitor.alert).to_contain_text("too old to go on")
@@ -151,36 +177,69 @@ def test_old_list_can_be_asked_again(visitor: Visitor, archive: Site, bus: Path)
     expect(visitor.alert).to_have_count(0)
 
 
-@pytest.fixture
-def locked_site(site: Site, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A service that asks for a key: its address and a key."""
-    data_dir = tmp_path / "locked"
-    printed = boxseek(["keys", "add", "page", "--scope", "admin"], data_dir)
-    with serving(data_dir) as url:
-        yield url, printed.split()[0]
+def log_in(visitor: Visitor, locked_site: LockedSite, scope: str, address: str = "/") -> None:
+    """Open an address of the locked site and give it a key."""
+    visitor.page.goto(locked_site.url + address)
+    visitor.page.get_by_label("API key").fill(locked_site.keys[scope])
+    visitor.page.keyboard.press("Enter")
+    expect(visitor.page.get_by_role("button", name="Log out")).to_be_visible()
 
 
-def test_login(visit: Callable[..., Visitor], locked_site: tuple[str, str], bus: Path) -> None:
+def test_login(visit: Callable[..., Visitor], locked_site: LockedSite, zidane: Path) -> None:
     """With keys the page asks for one, says when it is wrong, then adds, shows and searches."""
-    url, key = locked_site
     visitor = visit()
-    visitor.page.goto(url)
+    visitor.page.goto(locked_site.url)
     expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
     visitor.shoot("44-login")
-    field = visitor.page.get_by_label("API key")
-    field.fill("bsk_wrong")
+    visitor.page.get_by_label("API key").fill("bsk_wrong")
     visitor.page.keyboard.press("Enter")
     expect(visitor.alert).to_contain_text("not valid")
-    field.fill(key)
-    visitor.page.get_by_role("button", name="Log in").click()
+    log_in(visitor, locked_site, "admin")
     visitor.page.get_by_role("link", name="Add pictures").click()
-    visitor.choose(bus)
+    visitor.choose(zidane)
     expect(visitor.page.get_by_text("1 added")).to_be_visible()
-    visitor.page.get_by_role("button", name="Show bus.jpg").click()
+    visitor.page.get_by_role("button", name=f"Show {zidane.name}").click()
     visitor.wait_results()
-    images = visitor.cards.locator("img")
-    expect(images.first).to_have_js_property("complete", value=True)
-    assert images.first.evaluate("(image) => image.naturalWidth") > 0
-    expect(visitor.query.get_by_role("img")).to_be_visible()
+    visitor.wait_pictures()
+    assert visitor.cards.locator("img").first.evaluate("(image) => image.naturalWidth") > 0
+    expect(visitor.query.get_by_role("img").first).to_be_visible()
+    expect(visitor.large().get_by_role("button", name="Delete picture")).to_be_visible()
+    visitor.page.keyboard.press("Escape")
     assert visitor.page.evaluate("document.cookie") == ""
+    key = locked_site.keys["admin"]
     assert key not in visitor.page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+    visitor.page.get_by_role("button", name="Log out").click()
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
+    visitor.page.reload()
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_a_key_that_may_only_read_sees_nothing_else(
+    visit: Callable[..., Visitor], locked_site: LockedSite
+) -> None:
+    """Who may only search is offered neither adding nor deleting, and told why where he asks."""
+    visitor = visit()
+    log_in(visitor, locked_site, "read")
+    expect(visitor.page.get_by_role("link", name="Add pictures")).to_have_count(0)
+    visitor.page.get_by_role("button", name="Picture 1. Open large").click()
+    dialog = visitor.page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Search with this picture")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Delete picture")).to_have_count(0)
+    visitor.shoot("46-read-only")
+    visitor.page.goto(f"{locked_site.url}/?page=add")
+    expect(visitor.page.get_by_text("Your key may search, not add")).to_be_visible()
+    expect(visitor.page.get_by_role("button", name="Choose pictures")).to_have_count(0)
+
+
+def test_session_that_ends_asks_for_the_key_and_goes_on(
+    visit: Callable[..., Visitor], locked_site: LockedSite, bus: Path
+) -> None:
+    """When the login has expired, the page asks for it and then answers what was asked."""
+    visitor = visit()
+    log_in(visitor, locked_site, "read")
+    visitor.page.context.clear_cookies()
+    visitor.choose(bus)
+    expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
+    visitor.page.get_by_label("API key").fill(locked_site.keys["read"])
+    visitor.page.keyboard.press("Enter")
+    visitor.wait_results()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.models]
 
 def test_click_on_a_box_in_a_result_searches_on(visitor: Visitor, bus: Path) -> None:
     """A matched box in a result is the next question, first in its own results."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     visitor.cards.nth(1).locator(".match.best").click()
     visitor.page.wait_for_url(re.compile(r"object=[0-9a-f]{64}-\d{3}"))
     visitor.wait_results()
@@ -29,7 +29,7 @@ def test_back_forward_reload_and_share(
     visit: Callable[..., Visitor], visitor: Visitor, bus: Path
 ) -> None:
     """Every search has an address: history, reload and another person's window show the same."""
-    visitor.search_with(bus)
+    visitor.see_results(bus)
     first, count = visitor.page.url, visitor.cards.count()
     visitor.cards.nth(1).locator(".match.best").click()
     visitor.page.wait_for_url(re.compile("object="))
@@ -55,9 +55,8 @@ def test_back_forward_reload_and_share(
 
 def test_large_picture_zooms_pans_and_searches(visitor: Visitor, bus: Path) -> None:
     """A result opened large shows all its objects, zooms and pans, and each can be searched."""
-    visitor.search_with(bus)
-    visitor.cards.first.locator(".open").click(position={"x": 8, "y": 8})
-    dialog = visitor.page.get_by_role("dialog", name="Picture")
+    visitor.see_results(bus)
+    dialog = visitor.large()
     boxes = dialog.locator(".outline")
     expect(boxes.first).to_be_visible()
     assert boxes.count() >= 4
@@ -89,17 +88,86 @@ def test_large_picture_zooms_pans_and_searches(visitor: Visitor, bus: Path) -> N
     visitor.wait_results()
 
 
+def test_pinch_zooms(visit: Callable[..., Visitor], bus: Path) -> None:
+    """Two fingers zoom into a large picture around the place between them; one finger pans."""
+    visitor = visit(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    visitor.see_results(bus)
+    visitor.cards.first.locator(".open").tap(position={"x": 6, "y": 6})
+    stage = visitor.page.get_by_role("dialog").locator(".stage")
+    picture = stage.locator("img")
+    expect(picture).to_be_visible()
+    area, before = stage.bounding_box(), picture.bounding_box()
+    assert area is not None
+    assert before is not None
+    touch = visitor.page.context.new_cdp_session(visitor.page)
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {
+                "type": kind,
+                "touchPoints": [{"x": px, "y": py, "id": at} for at, (px, py) in enumerate(points)],
+            },
+        )
+
+    fingers("touchStart", (x - 20, y), (x + 20, y))
+    for apart in (35, 50, 65, 80):
+        fingers("touchMove", (x - apart, y), (x + apart, y))
+    fingers("touchEnd")
+    zoomed = picture.bounding_box()
+    assert zoomed is not None
+    assert zoomed["width"] > before["width"] * 2
+    visitor.shoot("22-pinched")
+    fingers("touchStart", (x, y))
+    for down in (20, 40, 60):
+        fingers("touchMove", (x, y + down))
+    fingers("touchEnd")
+    panned = picture.bounding_box()
+    assert panned is not None
+    assert panned["y"] - zoomed["y"] == pytest.approx(60, abs=12)
+
+
+def test_zooming_in_sharpens(visit: Callable[..., Visitor], bus: Path) -> None:
+    """At rest a small thumbnail is enough; a sharper picture comes when more is to be seen."""
+    visitor = visit(viewport={"width": 600, "height": 700})
+    visitor.see_results(bus)
+    picture = visitor.large().locator(".stage img")
+    expect(picture).to_have_attribute("src", re.compile("/thumbnails/"))
+    first = picture.get_attribute("src")
+    for _ in range(3):
+        visitor.page.get_by_role("button", name="Zoom in").click()
+    expect(picture).not_to_have_attribute("src", first or "")
+
+
+def test_new_question_begins_at_its_top(visitor: Visitor, bus: Path) -> None:
+    """Searching on from far down shows the best results first; back returns to where one was."""
+    visitor.see_results(bus)
+    match = visitor.cards.nth(14).locator(".match.best")
+    match.scroll_into_view_if_needed()
+    far = visitor.page.evaluate("scrollY")
+    assert far > 300
+    match.click()
+    visitor.page.wait_for_url(re.compile("object="))
+    visitor.wait_results()
+    assert visitor.page.evaluate("scrollY") == 0
+    visitor.page.go_back()
+    visitor.page.wait_for_function("(y) => Math.abs(scrollY - y) < 5", arg=far)
+
+
 def test_steps_through_results(visitor: Visitor, bus: Path) -> None:
     """The large view goes to the next and previous result."""
-    visitor.search_with(bus)
-    visitor.cards.first.locator(".open").click(position={"x": 8, "y": 8})
-    dialog = visitor.page.get_by_role("dialog", name="Picture")
+    visitor.see_results(bus)
+    dialog = visitor.large()
     link = dialog.get_by_role("link", name="Open the original")
     first = link.get_attribute("href")
     dialog.get_by_role("button", name="Next result").click()
     expect(link).not_to_have_attribute("href", first or "")
     dialog.get_by_role("button", name="Previous result").click()
     expect(link).to_have_attribute("href", first or "")
+    visitor.page.keyboard.press("ArrowRight")
+    expect(link).not_to_have_attribute("href", first or "")
+    expect(visitor.page.get_by_role("dialog", name=re.compile("^Picture 2 of "))).to_be_visible()
 
 
 def test_begin_with_a_picture_of_the_index(visitor: Visitor) -> None:
