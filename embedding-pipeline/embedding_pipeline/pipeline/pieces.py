@@ -8,7 +8,7 @@ from typing import Any
 
 from embedding_pipeline.pipeline.turns import Turn
 
-LONGEST_PIECE_S = 0.04
+LONGEST_PIECE_S = 0.05
 """How long a piece of background work may take: what a search waits for at most.
 
 About a third of what a search by an uploaded picture takes with the packaged models. One
