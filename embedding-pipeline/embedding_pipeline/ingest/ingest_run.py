@@ -28,7 +28,7 @@ from embedding_pipeline.ingest.reconcile import (
 from embedding_pipeline.ingest.removing import Removed, Removing
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ingest.run_report import RunReport
-from embedding_pipeline.ingest.settling import Knowledge, Settled, Settling
+from embedding_pipeline.ingest.settling import Knowledge, Settling
 from embedding_pipeline.ingest.shelving import Shelf
 from embedding_pipeline.ingest.source_items import Source
 from embedding_pipeline.ports.index import ObjectIndex
@@ -147,10 +147,20 @@ class _Run:
         self._ledger = Ledger(ledger_path(room.folder, source.name, options.collection))
         self._ledger.set_facts({"source": source.name, "collection": options.collection})
         self._spool = ResultSpool(room.folder / "spool.sqlite", room.description)
-        self._settled = Settled()
+        self._settling = Settling(
+            originals=room.originals,
+            index=room.index,
+            mender=room.mender,
+            spool=self._spool,
+            batch_pictures=room.batch_pictures,
+            stop=stop,
+        )
 
     def go(self) -> RunReport:
         self._room.progress.begin()
+        if not self._options.dry_run:
+            # First, so that what was deleted and is still in the source counts as missing.
+            self._settling.noted()
         was_complete = self._ledger.fact("complete") == self._fingerprint()
         with self._knowledge(was_complete=was_complete) as knowledge:
             plan = self._plan(knowledge)
@@ -161,9 +171,12 @@ class _Run:
             self._begin_work(plan)
             if plan.todo:
                 self._backfill().work_off()
-            self._settled = self._settle(knowledge)
+            self._settling.compared(
+                knowledge,
+                removable_share=1.0 if self._options.force_delete else self._options.delete_share,
+            )
         removed = self._removing().run(self._stop)
-        if plan.todo or removed.pictures or self._settled.changed:
+        if plan.todo or removed.pictures or self._settling.settled.changed:
             self._room.index().make_searchable()
             if self._only is None:
                 self._room.index().optimize()
@@ -253,20 +266,6 @@ class _Run:
             in_place=self._options.in_place,
         )
 
-    def _settle(self, knowledge: Knowledge) -> Settled:
-        settling = Settling(
-            originals=self._room.originals,
-            index=self._room.index,
-            mender=self._room.mender,
-            spool=self._spool,
-            batch_pictures=self._room.batch_pictures,
-            stop=self._stop,
-        )
-        return settling.run(
-            knowledge,
-            removable_share=1.0 if self._options.force_delete else self._options.delete_share,
-        )
-
     def _removing(self) -> Removing:
         return Removing(
             self._ledger,
@@ -289,7 +288,7 @@ class _Run:
             gone=plan.gone if self._options.dry_run else removed.left,
             deleted=removed.pictures,
             refusal=removed.refusal,
-            settled=self._settled,
+            settled=self._settling.settled,
             objects=worked.objects,
             elapsed_s=worked.elapsed_s,
             interrupted=self._stop.is_set() and worked.done < plan.todo,

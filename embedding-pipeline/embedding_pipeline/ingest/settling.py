@@ -98,15 +98,19 @@ class Settling:
         self._stop = stop
         self._settled = Settled()
 
-    def run(self, knowledge: Knowledge, *, removable_share: float) -> Settled:
-        """Work off all notes, then what only one side has.
+    @property
+    def settled(self) -> Settled:
+        """What was brought in step so far."""
+        return self._settled
+
+    def compared(self, knowledge: Knowledge, *, removable_share: float) -> None:
+        """Mend what only one side has.
 
         Args:
             knowledge: from before the run.
             removable_share: largest share of the index that may be taken out of it because the
                 store, which may be the wrong one, lacks the originals.
         """
-        self._notes()
         self._mend(knowledge.stored_only)
         lost = sum(1 for _ in self._lost(knowledge))
         total = self._index().count().pictures if lost else 0
@@ -118,12 +122,12 @@ class Settling:
             )
         else:
             self._mend(self._lost(knowledge))
-        return self._settled
 
     def _lost(self, knowledge: Knowledge) -> Iterator[str]:
         return (key for key in knowledge.indexed_only if not self._originals.exists(key))
 
-    def _notes(self) -> None:
+    def noted(self) -> None:
+        """Work off all notes."""
         after = ""
         while not self._stop.is_set():
             page = self._originals.unsettled.pending(after, PAGE_NOTES)
