@@ -13,6 +13,8 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import httpx
+
 from embedding_pipeline.bootstrap import build_catalog
 from embedding_pipeline.cli.doctor_advice import advice, used_way
 from embedding_pipeline.cli.serving import listening
@@ -149,8 +151,11 @@ class Doctor:
         return self.loaded.description.summary() + notice
 
     def _address(self) -> str:
+        url = f"http://{self._settings.host}:{self._settings.port}"
+        if _boxseek_answers(url):
+            return f"Boxseek answers at {url}"
         with listening(self._settings):
-            return f"http://{self._settings.host}:{self._settings.port} is free"
+            return f"{url} is free"
 
 
 def run_doctor(settings: Settings, *, as_json: bool = False, doctor: Doctor | None = None) -> int:
@@ -200,6 +205,15 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def _boxseek_answers(url: str) -> bool:
+    """Whether a Boxseek that is running already has the address."""
+    try:
+        answer = httpx.get(f"{url}/healthz", timeout=2.0)
+        return answer.is_success and answer.json().get("status") == "ok"
+    except (httpx.HTTPError, ValueError, AttributeError):
+        return False
+
+
 def _real(settings: Settings) -> Doctor:
     from embedding_pipeline.bootstrap import real_models  # noqa: PLC0415 - brings torch
     from embedding_pipeline.models.peak import matrix_peak_flops  # noqa: PLC0415 - likewise
@@ -239,7 +253,7 @@ def _figure(speed: Speed, peak: float) -> str:
     unit = "pictures/s" if speed.role == "detector" else "crops/s"
     share = ""
     if speed.flops and peak:
-        share = f", {speed.rate * speed.flops / peak:.0%} of the matrix product"
+        share = f", {speed.rate * speed.flops / peak:.0%} of the fp32 matrix product"
     return f"{speed.rate:.1f} {unit}{share}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedding_pipeline.domain.description import DetectorDescription, EmbedderDescription
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.artifacts import Artifacts
+from embedding_pipeline.models.joined_detector import joined
 from embedding_pipeline.models.network import Network, Precision
 from embedding_pipeline.models.openvino_model import from_torch, kept, taking_pixels, unpack
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
@@ -44,12 +45,13 @@ def open_detector(
         return TorchvisionDetector(weights, description, threads=settings.threads)
     from embedding_pipeline.models.detector import UltralyticsDetector  # noqa: PLC0415 - torch
 
-    return UltralyticsDetector(
+    detector = UltralyticsDetector(
         weights.path,
         description,
         config_dir=config_dir(settings),
         network=open_detector_network(weights, description, settings),
     )
+    return joined(detector, description)
 
 
 def open_detector_network(

@@ -173,6 +173,8 @@ def _network(embedder: Weights | None, random_name: str | None) -> Module:
 
 def _describe_detector(weights: Weights, settings: Settings) -> DetectorDescription:
     input_size = -(-settings.detector_input_size // _STRIDE) * _STRIDE
+    further = tuple(int(size) for size in settings.further_sizes.split(",") if size)
+    longest = max(input_size, *further) if further else input_size
     return DetectorDescription(
         name=weights.name,
         sha256=weights.sha256,
@@ -182,7 +184,12 @@ def _describe_detector(weights: Weights, settings: Settings) -> DetectorDescript
         score_floor=settings.score_floor,
         nms_iou=settings.nms_iou,
         max_objects=settings.max_objects,
-        decode_long_side=_DECODED_INPUTS * input_size if settings.shrink_on_load else 0,
+        further_sizes=further,
+        flip=settings.detector_flip,
+        join_iou=settings.join_iou if further or settings.detector_flip else 0.0,
+        class_agnostic_iou=settings.class_agnostic_iou,
+        min_side=settings.min_side,
+        decode_long_side=_DECODED_INPUTS * longest if settings.shrink_on_load else 0,
     )
 
 

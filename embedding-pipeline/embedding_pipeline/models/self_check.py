@@ -19,6 +19,7 @@ RANKS = 10
 LARGEST_LOSS = 0.01
 """What P@10 and mAP@10 may lose: one point."""
 
+_ROUNDING = 1e-9
 FEWEST_QUERIES = 30
 """Crops whose name occurs in another picture; fewer tell nothing."""
 
@@ -51,7 +52,7 @@ class SelfCheck:
         return (
             self.queries >= FEWEST_QUERIES
             and self.overlap >= LEAST_OVERLAP
-            and all(loss <= LARGEST_LOSS for loss in losses)
+            and all(loss <= LARGEST_LOSS + _ROUNDING for loss in losses)
         )
 
     def __str__(self) -> str:
