@@ -69,6 +69,8 @@ def reindex(
     detector: Annotated[str | None, typer.Option(help="As BOXSEEK_DETECTOR.")] = None,
     precision: Annotated[str | None, typer.Option(help="As BOXSEEK_PRECISION.")] = None,
     runtime: Annotated[str | None, typer.Option(help="As BOXSEEK_RUNTIME.")] = None,
+    quality: Annotated[str | None, typer.Option(help="As BOXSEEK_QUALITY.")] = None,
+    dimensions: Annotated[int | None, typer.Option(help="As BOXSEEK_DIMENSIONS.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Make it active whatever the comparison says.")
     ] = False,
@@ -84,11 +86,13 @@ def reindex(
     """
     from embedding_pipeline.cli.rebuilding import run_reindex  # noqa: PLC0415
 
-    named = {
+    named: dict[str, str | int | None] = {
         "embedder": embedder,
         "detector": detector,
         "precision": precision,
         "runtime": runtime,
+        "quality": quality,
+        "dimensions": dimensions,
     }
     changes = {name: value for name, value in named.items() if value is not None}
     return run_reindex(load_settings(), changes, force=force, as_json=as_json, nice=nice)

@@ -149,7 +149,7 @@ def tell(report: RebuildReport, command: str, *, as_json: bool) -> int:
 
 
 def changed_settings(settings: Settings, changes: Mapping[str, str | int]) -> Settings:
-    """The same settings but for these.
+    """The same settings but for these; what a quality decides is decided anew.
 
     Raises:
         SettingsError: there is no such setting, or its value cannot work.
@@ -157,8 +157,9 @@ def changed_settings(settings: Settings, changes: Mapping[str, str | int]) -> Se
     unknown = sorted(set(changes) - set(type(settings).model_fields))
     if unknown:
         raise SettingsError(f"This Boxseek has no setting {', '.join(unknown)}.")
+    given = {name: getattr(settings, name) for name in settings.model_fields_set}
     with settings_errors():
-        return type(settings).model_validate(dict(settings) | dict(changes))
+        return type(settings)(_env_file=None, **(given | dict(changes)))
 
 
 class _Bench:
