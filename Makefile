@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,8 +56,8 @@ ingest: setup ## Index an archive: make ingest SRC=folder|s3://bucket/prefix|lis
 	@test -n "$(SRC)" || { echo "Say what to index: make ingest SRC=/path/to/pictures"; exit 2; }
 	@$(BIN)/boxseek ingest "$(SRC)" $(ARGS)
 
-eval: setup ## Measure coverage and retrieval: make eval DATA=labelled-folder (YOLO form)
-	@test -n "$(DATA)" || { echo "Say what to measure on: make eval DATA=/path/with/images-and-labels"; exit 2; }
+eval: setup ## Measure what is found: make eval DATA=labelled-set ARGS="--html report.html"
+	@test -n "$(DATA)" || { echo "Say what to measure on: make eval DATA=/labelled/pictures (docs/evaluation.md has the forms)"; exit 2; }
 	@$(BIN)/boxseek eval "$(DATA)" $(ARGS)
 
 # --- check ---
@@ -107,6 +107,13 @@ logs: setup ## Follow the containers' logs
 	@$(BIN)/python infra/compose.py logs
 
 # --- measure ---
+
+bench: setup ## Speed, latency and growth in one run, as JSON and tables (ARGS="--quick --only SECTION")
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_all.py $(ARGS)
+
+profile: setup ## Flame graphs of a backfill and of serving, in artifacts/
+	@mkdir -p artifacts
+	@for kind in backfill serving; do PYTHONPATH=tests $(BIN)/py-spy record --threads --rate 50 --output artifacts/profile-$$kind.svg -- $(BIN)/python tests/bench/profile_work.py $$kind $(ARGS) || exit 1; done
 
 bench-search: setup ## Search latency by part, against one bare query
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_search.py $(ARGS)

@@ -222,6 +222,12 @@ def evaluate(
     queries: Annotated[int, typer.Option(min=1, help="Of each kind, at most.")] = 2000,
     gallery: Annotated[int, typer.Option(min=0, help="Pictures of a class indexed; 0: all.")] = 10,
     asking: Annotated[int, typer.Option(min=1, help="Pictures of a class that ask.")] = 1,
+    recipe: Annotated[
+        str | None, typer.Option(help="Repeat an earlier system's measurement.")
+    ] = None,
+    list_recipes: Annotated[
+        bool, typer.Option("--list-recipes", help="Show the recipes and end.")
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything to a file; - for stdout.")
     ] = None,
@@ -233,12 +239,15 @@ def evaluate(
 
     Exit code 0, 1 (something of the set could not be used) or 2 (could not run).
     """
-    from embedding_pipeline.cli.evaluating import Wanted, run_evaluation  # noqa: PLC0415
+    from embedding_pipeline.cli import evaluating  # noqa: PLC0415 - see package
     from embedding_pipeline.evaluation.measuring import Options  # noqa: PLC0415
+    from embedding_pipeline.evaluation.recipes import recipe_named  # noqa: PLC0415
 
+    if list_recipes:
+        return evaluating.list_recipes()
     if place is None:
         raise typer.BadParameter("say what to measure on", param_hint="DATA")
-    wanted = Wanted(
+    wanted = evaluating.Wanted(
         place=place,
         form=form,
         options=Options(most_queries=queries, gallery_a_class=gallery, queries_a_class=asking),
@@ -246,10 +255,11 @@ def evaluate(
         baselines=baselines,
         compare=compare,
         index=index,
+        recipe=recipe_named(recipe) if recipe else None,
         json_file=json_file,
         html_file=html_file,
     )
-    return run_evaluation(load_settings(), wanted)
+    return evaluating.run_evaluation(load_settings(), wanted)
 
 
 @keys_app.command("add")

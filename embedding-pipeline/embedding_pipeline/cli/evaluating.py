@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from embedding_pipeline.bootstrap import ModelSource, limits_of
 from embedding_pipeline.cli.evaluation_tables import (
@@ -29,6 +30,12 @@ from embedding_pipeline.evaluation.comparing import (
 from embedding_pipeline.evaluation.labelled import LabelledSet
 from embedding_pipeline.evaluation.measuring import Measurement, Options, measure
 from embedding_pipeline.evaluation.reading import form_named, read_labelled
+from embedding_pipeline.evaluation.recipes import (
+    RECIPES,
+    Recipe,
+    recipe_models,
+    recipe_settings,
+)
 from embedding_pipeline.evaluation.report_html import report_html
 from embedding_pipeline.evaluation.results_json import results_json
 from embedding_pipeline.settings import Settings
@@ -46,6 +53,7 @@ class Wanted:
         baselines: measure the seed's two ways too.
         index: where entries lie; None as the settings say.
         compare: two sides of a comparison, see named_settings; None for none.
+        recipe: models, crops and split of an earlier system; the baselines are left out then.
         json_file: gets everything; ``-`` is standard output.
         html_file: gets a report.
     """
@@ -57,6 +65,7 @@ class Wanted:
     baselines: bool = True
     index: str | None = None
     compare: tuple[str, str] | None = None
+    recipe: Recipe | None = None
     json_file: Path | None = None
     html_file: Path | None = None
 
@@ -73,15 +82,17 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
         0, or 1 when something of the set could not be used.
     """
     settings = overridden(settings, {"index": wanted.index} if wanted.index else {})
+    recipe, options = wanted.recipe, wanted.options
+    if recipe is not None:
+        settings, models = recipe_settings(recipe, settings), models or recipe_models(recipe)
+        options = replace(recipe.options, most_queries=options.most_queries)
     labelled = read_labelled(wanted.place, form_named(wanted.form)).limited(wanted.most_pictures)
     sides = _sides(settings, wanted)
     rows = []
     with progress_shown() as progress:
         for name, side in sides:
             watcher = Bars(progress, name)
-            rows.append(
-                measure(name, side, labelled, watcher, options=wanted.options, models=models)
-            )
+            rows.append(measure(name, side, labelled, watcher, options=options, models=models))
     comparison = compare(rows[0], rows[1]) if wanted.compare else None
     _write(wanted, labelled, rows, comparison)
     if wanted.html_file is not None:
@@ -90,7 +101,18 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
     return int(any(row.problems for row in rows))
 
 
+def list_recipes() -> int:
+    """Show every recipe: model, data, published figures."""
+    table = Table("recipe", "what", "data", "published")
+    for recipe in RECIPES:
+        table.add_row(recipe.name, recipe.title, recipe.data, recipe.published or "-")
+    Console().print(table)
+    return 0
+
+
 def _sides(settings: Settings, wanted: Wanted) -> list[tuple[str, Settings]]:
+    if wanted.recipe is not None:
+        return [(wanted.recipe.title, settings)]
     if wanted.compare:
         sides = [named_settings(settings, text) for text in wanted.compare]
     else:
@@ -112,6 +134,8 @@ def _write(
     if comparison:
         show_comparison(console, comparison)
     show_problems(console, rows)
+    if wanted.recipe is not None and wanted.recipe.published:
+        console.print(f"published: {wanted.recipe.published}")
     if wanted.json_file is not None:
         text = json.dumps(results_json(labelled, rows, comparison), indent=1)
         if to_stdout:

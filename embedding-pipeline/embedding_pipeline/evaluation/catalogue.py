@@ -42,15 +42,19 @@ class Measure:
 _CROP_MEANING = {
     "marked": "Marked crops of at least 32 x 32 pixels ask for each other: the embedder alone.",
     "asked": "A marked box of a picture is asked through the search; indexed objects answer.",
+    "asked_looks": "The same, without the weight of the class that the settings give.",
     "asked_label": "The same, with the filter on the marked class.",
     "detected": "An indexed object asks for the others through the search.",
+    "detected_looks": "The same, without the weight of the class that the settings give.",
     "detected_label": "The same, with the filter on the detector's label.",
 }
 CROP_TITLES = {
     "marked": "marked crop among marked crops",
     "asked": "by marked crop",
+    "asked_looks": "by marked crop, looks alone",
     "asked_label": "by marked crop, label filter",
     "detected": "by detected crop",
+    "detected_looks": "by detected crop, looks alone",
     "detected_label": "by detected crop, label filter",
 }
 

@@ -36,7 +36,11 @@ class Baseline:
     settings: Mapping[str, object]
 
 
+PLAIN_SEARCH: Mapping[str, object] = {"label_weight": 0.0, "fold": False, "min_score": -1.0}
+"""A search by looks alone, without a floor and without folding."""
+
 _ARTICLE: Mapping[str, object] = {
+    **PLAIN_SEARCH,
     "detector_input_size": 640,
     "score_floor": 0.5,
     "nms_iou": 0.7,

@@ -117,11 +117,11 @@ def fill_gallery(
     gallery = Gallery()
     for batch in _batches(pictures, boxseek.settings.batch_pictures):
         started = time.perf_counter()
-        uploads = [Upload(p.name, p.read(boxseek.settings.max_bytes)) for p in batch]
-        results = boxseek.library.add(uploads)
+        read = list(_read(batch, boxseek.settings.max_bytes, problems))
+        results = boxseek.library.add([Upload(picture.name, data) for picture, data in read])
         elapsed_ms = (time.perf_counter() - started) * 1000
-        for picture, result in zip(batch, results, strict=True):
-            tallies["ms_per_picture"].add(picture.name, elapsed_ms / len(batch))
+        for (picture, _), result in zip(read, results, strict=True):
+            tallies["ms_per_picture"].add(picture.name, elapsed_ms / len(read))
             if result.status == "indexed":
                 _measure(boxseek, gallery, picture, result.image_key, tallies)
             elif result.status == "duplicate":
@@ -213,6 +213,17 @@ def _beside_the_point(
             touched = np.array([one is not None for one in classes], dtype=bool)
         beside |= touched & np.array(same, dtype=bool)
     return beside
+
+
+def _read(
+    batch: Sequence[LabelledPicture], max_bytes: int, problems: list[Problem]
+) -> Iterator[tuple[LabelledPicture, bytes]]:
+    """Pictures with their bytes; one that cannot be read is a problem."""
+    for picture in batch:
+        try:
+            yield picture, picture.read(max_bytes)
+        except OSError as exc:
+            problems.append(Problem(picture.name, f"it cannot be read: {exc.strerror}"))
 
 
 def _batches(pictures: Sequence[LabelledPicture], size: int) -> Iterator[Sequence[LabelledPicture]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -21,6 +23,7 @@ from embedding_pipeline.evaluation.object_queries import (
 from embedding_pipeline.evaluation.session import Floors, Session
 from embedding_pipeline.evaluation.tallies import Figure, Tally
 from embedding_pipeline.evaluation.trial import trial
+from embedding_pipeline.models.samples import SAMPLE_PICTURES
 from embedding_pipeline.settings import Settings
 
 KINDS_SHOWN = ("asked", "detected", "image")
@@ -111,7 +114,14 @@ def measure(
     """
     options = options or Options()
     tallies: dict[str, Tally] = defaultdict(Tally)
-    with trial(settings, models) as boxseek:
+    given = labelled.limited(SAMPLE_PICTURES).pictures
+
+    def samples() -> Iterator[bytes]:
+        for picture in given:
+            with suppress(OSError):  # fill_gallery names it
+                yield picture.read(settings.max_bytes)
+
+    with trial(settings, models, samples) as boxseek:
         loaded = boxseek.models
         known = loaded.detector.labels if loaded else ()
         labelled = labelled.named(known).with_aliases(known)

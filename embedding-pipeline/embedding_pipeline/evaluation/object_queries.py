@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from embedding_pipeline.bootstrap import Boxseek
@@ -129,10 +129,10 @@ def _ask_marked(session: Session, asked: MarkedBox) -> None:
         session.worst["asked"].add(
             Asked(name, asked.image_key, asked.box, asked.label, average, tuple(answers[:K]))
         )
-        if asked.label in _labels(session):
-            page = service.search(_filtered(request, asked.label))
+        for kind, variant in _variants(session, request, asked.label):
+            page = service.search(variant)
             answers = object_answers(page, asked.image_key, gallery.truth_of, asked.label)
-            rate(session.tallies, "asked_label", name, [a.right for a in answers], possible)
+            rate(session.tallies, f"asked_{kind}", name, [a.right for a in answers], possible)
     _ask_floor(session, request, asked, answerable=bool(possible))
 
 
@@ -153,6 +153,8 @@ def _ask_floor(
 def _ask_detected(session: Session, asked: Document) -> None:
     service, gallery = session.boxseek.search_service, session.gallery
     _ask_indexed(session, service, gallery, asked, "detected", OBJECTS)
+    if session.boxseek.settings.label_weight:
+        _ask_indexed(session, service, gallery, asked, "detected_looks", OBJECTS, looks=True)
     if asked.label is not None:
         where = EntryFilter(kinds=("object",), labels=(asked.label,))
         _ask_indexed(session, service, gallery, asked, "detected_label", where)
@@ -165,14 +167,22 @@ def _ask_indexed(
     asked: Document,
     kind: str,
     where: EntryFilter,
+    *,
+    looks: bool = False,
 ) -> None:
-    """An entry asks for the others of its class in other pictures."""
+    """An entry asks for the others of its class in other pictures; ``looks``: by them alone."""
     label = asked.truth or ""
     possible = gallery.possible(label, asked.image_key)
     if not possible:
         return
     source = IndexedObject(asked.object_id)
-    request = SearchRequest(source, where=where, min_score=ALL_PASS, limit=first_pictures(DEEP))
+    request = SearchRequest(
+        source,
+        where=where,
+        min_score=ALL_PASS,
+        limit=first_pictures(DEEP),
+        label_weight=0.0 if looks else None,
+    )
     page = service.search(request)
     answers = object_answers(page, asked.image_key, gallery.truth_of, label)
     name = gallery.names[asked.image_key]
@@ -248,8 +258,11 @@ def _labels(session: Session) -> Sequence[str]:
     return models.detector.labels if models else ()
 
 
-def _filtered(request: SearchRequest, label: str) -> SearchRequest:
-    where = EntryFilter(kinds=("object",), labels=(label,))
-    return SearchRequest(
-        request.source, request.box, where=where, min_score=ALL_PASS, limit=request.limit
-    )
+def _variants(
+    session: Session, request: SearchRequest, label: str
+) -> Iterator[tuple[str, SearchRequest]]:
+    """The same question by looks alone, where the settings weigh classes, and with a filter."""
+    if session.boxseek.settings.label_weight:
+        yield "looks", replace(request, label_weight=0.0)
+    if label in _labels(session):
+        yield "label", replace(request, where=EntryFilter(kinds=("object",), labels=(label,)))

@@ -12,6 +12,7 @@ from embedding_pipeline.evaluation.gallery import Gallery, Watcher
 from embedding_pipeline.evaluation.labelled import Problem
 from embedding_pipeline.evaluation.tallies import Tally
 from embedding_pipeline.search.results import SearchRequest
+from minio_proxy.errors import ProxyError
 
 
 @dataclass(slots=True)
@@ -74,7 +75,8 @@ def ask_floor(
     """
     conditions = [held_out, *([others] if others is not None else [])]
     service = session.boxseek.search_service
-    best = best_scores(service, replace(request, min_score=ALL_PASS), conditions)
+    by_looks = replace(request, min_score=ALL_PASS, label_weight=0.0, fold=False)
+    best = best_scores(service, by_looks, conditions)
     in_force = best_scores(service, replace(request, min_score=None), conditions)
     if best[0] is not None:
         session.floors.unanswerable.append(best[0])
@@ -89,5 +91,7 @@ def guarded(session: Session, name: str, ask: Callable[[], None]) -> None:
     """A query that cannot be asked is a problem with its reason; it stops no other."""
     try:
         ask()
-    except BoxseekError as exc:
+    except (BoxseekError, ProxyError) as exc:
         session.problems.append(Problem(name, exc.message))
+    except OSError as exc:
+        session.problems.append(Problem(name, f"it cannot be read: {exc.strerror}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -76,20 +76,26 @@ class TrialCatalog:
 
 
 @contextmanager
-def trial(settings: Settings, models: ModelSource | None = None) -> Iterator[Boxseek]:
+def trial(
+    settings: Settings,
+    models: ModelSource | None = None,
+    samples: Callable[[], Iterable[bytes]] | None = None,
+) -> Iterator[Boxseek]:
     """Open a Boxseek with these settings on nothing, its models loaded; it is gone at the end.
 
     Args:
         settings: models, detection, ranking and index; folders, store and index name are
             replaced by its own. Weights are looked for where they always are.
         models: loads the models; None takes the real ones, tests give fakes.
+        samples: pictures that the new index is calibrated on, as `boxseek ingest` gives them.
 
     Raises:
         BoxseekError: the models cannot be had, the index cannot be reached.
     """
     with tempfile.TemporaryDirectory(prefix="boxseek-eval-") as folder:
         own = trial_settings(settings, Path(folder))
-        with Boxseek.open(own, models=models, catalog=TrialCatalog(build_catalog(own))) as boxseek:
+        catalog = TrialCatalog(build_catalog(own))
+        with Boxseek.open(own, models=models, catalog=catalog, samples=samples) as boxseek:
             boxseek.wait_ready()
             yield boxseek
 

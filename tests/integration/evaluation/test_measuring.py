@@ -130,6 +130,20 @@ def test_whole_pictures_of_a_class(tmp_path: Path) -> None:
     )
 
 
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """A query that is no picture and an indexed file that vanished stop nothing else."""
+    for number in range(2):
+        _picture(tmp_path / "set" / "x" / f"{number}.png", number, person=1)
+        _picture(tmp_path / "set" / "y" / f"{number}.png", 5 + number, person=2)
+    labelled = read_labelled(tmp_path / "set")
+    (tmp_path / "set" / "x" / "1.png").write_bytes(b"no picture")
+    (tmp_path / "set" / "x" / "0.png").unlink()
+    result = measure("fake", Settings(), labelled, Steps(), models=fake_models)
+    assert sorted(problem.where for problem in result.problems) == ["x/0.png", "x/1.png"]
+    assert result.pictures == 1
+    assert result.figures()["image_map10"].value == 1.0
+
+
 def test_nothing_is_left_behind(boxes: Path, tmp_path: Path) -> None:
     """Neither the settings' data folder nor a temporary one remains."""
     before = set(Path(tempfile.gettempdir()).glob("boxseek-eval-*"))
