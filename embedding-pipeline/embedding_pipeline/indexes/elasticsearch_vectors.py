@@ -27,12 +27,20 @@ MAX_CANDIDATES = 10_000
 OVERSAMPLE = {"hnsw": None, "int8_hnsw": 3.0, "bbq_hnsw": 5.0}
 """Quantized candidates that are scored again with the whole vectors, as a multiple of k."""
 
-_ENTRIES = {"source": NO_VECTORS}
+_BY_RANK: list[dict[str, Any]] = [{"_score": "desc"}, {"object_id": "asc"}]
+_ENTRIES: dict[str, Any] = {"source": NO_VECTORS, "sort": _BY_RANK}
 _CANDIDATES: dict[str, Any] = {
     "stored_fields": "_none_",
-    "docvalue_fields": ["label", "bbox_score"],
+    "sort": [*_BY_RANK, {"label": "asc"}, {"bbox_score": {"missing": 0}}],
 }
-"""Columns only: reading a source costs much more, because it holds the vector too."""
+"""Columns only, as values of the sort, whose order the first two decide.
+
+Reading a source costs much more, because it holds the vector too; ``docvalue_fields`` make an
+answer that takes this process twice the time to read.
+"""
+
+_RESCORED_BEYOND = 500
+"""Quantization moves entries by few ranks, so a long list needs no multiple of itself."""
 
 _SPARE = 8
 _ENTRIES_SCORED_AT_ONCE = 4000
@@ -166,7 +174,6 @@ class KnnSearch:
             index=self._alias,
             query={"bool": self._ranking(query, wanted, candidates, clauses, prefer)},
             size=wanted if prefer is None else min(2 * wanted, MAX_CANDIDATES),
-            sort=[{"_score": "desc"}, {"object_id": "asc"}],
             track_scores=True,
             track_total_hits=False,
             allow_partial_search_results=False,
@@ -221,17 +228,18 @@ class KnnSearch:
             "filter": clauses,
         }
         if self._oversample is not None:
-            knn["rescore_vector"] = {"oversample": self._oversample}
+            most = 1.0 + _RESCORED_BEYOND / wanted
+            knn["rescore_vector"] = {"oversample": min(self._oversample, most)}
         return {"knn": knn}
 
     def _candidates(
         self, hits: Sequence[Mapping[str, Any]], prefer: LabelPreference | None = None
     ) -> list[Candidate]:
         ids = [hit["sort"][1] for hit in hits]
-        labels = [_value(hit, "label") for hit in hits]
+        labels = [hit["sort"][2] for hit in hits]
         if prefer is None:
             return ranked_candidates(ids, labels, self._scores(hits))
-        sure = [_value(hit, "bbox_score") for hit in hits]
+        sure = [hit["sort"][3] for hit in hits]
         added = [prefer.bonus_of(*pair) for pair in zip(labels, sure, strict=True)]
         found = ranked_candidates(ids, labels, self._scores(hits, added))
         sure_of = dict(zip(ids, sure, strict=True))
@@ -264,8 +272,3 @@ class KnnSearch:
 def _ties_over(closest: Sequence[Candidate], limit: int, wanted: int) -> bool:
     """Whether equal scores reach over the limit, so that candidates may be missing."""
     return len(closest) >= wanted and closest[wanted - 1].score == closest[limit - 1].score
-
-
-def _value(hit: Mapping[str, Any], field: str) -> Any:
-    """The only value of a column, or None."""
-    return hit.get("fields", {}).get(field, [None])[0]
