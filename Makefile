@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-models bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ bench-search: setup ## Search latency by part, against one bare query
 
 bench-pipeline: setup ## Indexing against its models alone and against the sequential way
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_pipeline.py $(ARGS)
+
+bench-models: setup ## Every runtime and precision of detector and embedder (ARGS="--help")
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_models.py $(ARGS)
 
 bench-index: setup ## Index backends: speed, recall, size (ARGS="--help")
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_index.py $(ARGS)
