@@ -302,11 +302,21 @@ class Backends(Answer):
 
 
 class Indexing(Answer):
-    """Whether pictures are being indexed now."""
+    """Whether pictures are being indexed now, by this process or another on its data folder."""
 
     state: Literal["idle", "running"]
     done: int
     total: int
+    kind: Literal["ingest", "rebuild", "reindex", "import"] | None = Field(
+        None, description="Which run it is; null when none is running."
+    )
+    what: str | None = Field(
+        None, description="What it works on; null unless another process does."
+    )
+    images_per_s: float = Field(0.0, description="Pictures a second since the work began.")
+    left_s: float | None = Field(
+        None, description="Estimated seconds to the end; null while nothing is known."
+    )
 
 
 class StatusAnswer(Answer):

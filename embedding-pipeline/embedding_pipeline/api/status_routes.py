@@ -20,6 +20,8 @@ from embedding_pipeline.api.serving import Served
 from embedding_pipeline.bootstrap import Boxseek
 from embedding_pipeline.domain.description import DetectorDescription, EmbedderDescription
 from embedding_pipeline.errors import BoxseekError
+from embedding_pipeline.ingest.failures import LEDGERS
+from embedding_pipeline.ingest.run_file import other_runs
 from minio_proxy.access import require
 from minio_proxy.api.errors import error_responses
 from minio_proxy.errors import ProxyError, StoreError
@@ -53,17 +55,42 @@ async def ready(serving: Served) -> ReadyAnswer:
 
 def _status(boxseek: Boxseek) -> StatusAnswer:
     settings = boxseek.settings
-    progress = boxseek.progress.snapshot()
     counts = _counts(boxseek)
-    lost = counts is not None and not counts.images and progress.state == "idle"
+    indexing = _indexing(boxseek)
+    lost = counts is not None and not counts.images and indexing.state == "idle"
     return StatusAnswer(
         version=version("embedding-pipeline"),
         models=_models(boxseek, _notice(boxseek, may_be_lost=lost)),
         counts=counts,
         backends=Backends(index=settings.index, store=settings.store),
-        indexing=Indexing(state=progress.state, done=progress.done, total=progress.total),
+        indexing=indexing,
         keys_required=boxseek.services.guard.keys_required,
         urls_allowed=settings.allow_urls,
+    )
+
+
+def _indexing(boxseek: Boxseek) -> Indexing:
+    """This process's run, or one of another process on the same data folder."""
+    own = boxseek.progress.snapshot()
+    others = other_runs(boxseek.settings.data_dir / LEDGERS) if own.state == "idle" else []
+    if others:
+        run = others[0]
+        return Indexing(
+            state="running",
+            done=run.done,
+            total=run.total,
+            kind=run.kind,
+            what=run.what,
+            images_per_s=round(run.images_per_s, 2),
+            left_s=None if run.left_s is None else round(run.left_s, 1),
+        )
+    return Indexing(
+        state=own.state,
+        done=own.done,
+        total=own.total,
+        kind="ingest" if own.state == "running" else None,
+        images_per_s=round(own.images_per_s, 2),
+        left_s=None if own.left_s is None else round(own.left_s, 1),
     )
 
 

@@ -17,6 +17,7 @@ from embedding_pipeline.ingest.exchange import Import, ImportReport, export_inde
 from embedding_pipeline.ingest.failures import LEDGERS
 from embedding_pipeline.ingest.key_locks import KeyLocks, only_one
 from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.run_file import announced
 from embedding_pipeline.settings import Settings
 from minio_proxy.bootstrap import build_services
 
@@ -54,6 +55,7 @@ def run_import(
         catalog = stack.enter_context(closing(build_catalog(settings)))
         stop = stack.enter_context(stop_on_interrupt())
         stack.enter_context(only_one(settings.data_dir / LEDGERS / LOCK, f"import of {path}"))
+        stack.enter_context(announced(settings.data_dir / LEDGERS, "import", path.name, progress))
         with _shown(progress, as_json=as_json):
             report = Import(
                 catalog=catalog,

@@ -21,6 +21,7 @@ from embedding_pipeline.cli.watching import Keeping, check_watchable
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest, ledger_path
 from embedding_pipeline.ingest.ledger import Ledger
+from embedding_pipeline.ingest.run_file import announced
 from embedding_pipeline.ingest.run_report import RunReport, write_report
 from embedding_pipeline.ingest.sources import Reach, open_source
 from embedding_pipeline.pipeline.fetch import PictureFetcher
@@ -86,6 +87,7 @@ def run_ingest(
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)
         mode = mode_for(sys.stderr, as_json=manner.as_json)
+        stack.enter_context(announced(room.folder, "ingest", source.name, room.progress))
         if manner.watch:
             return Keeping(settings, source, options, room, manner.report_file, mode).run(stop)
         with shown(room.progress, mode, sys.stdout if manner.as_json else sys.stderr):

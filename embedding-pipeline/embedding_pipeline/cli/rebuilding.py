@@ -30,6 +30,7 @@ from embedding_pipeline.ingest.key_locks import KeyLocks, only_one
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.rebuild import Rebuild, RebuildReport
+from embedding_pipeline.ingest.run_file import announced
 from embedding_pipeline.ingest.sampling import stored_samples
 from embedding_pipeline.ingest.unfinished import Unfinished
 from embedding_pipeline.models.agreement import check_names
@@ -57,7 +58,10 @@ def run_rebuild(settings: Settings, *, as_json: bool, models: ModelSource | None
         with only_one(room.folder / LOCK, "rebuild"):
             bench = _Bench(settings, boxseek.catalog, boxseek.originals, room.progress, stop)
             run = bench.rebuild(room.models, room.description, force=True)
-            with _shown(room.progress, as_json=as_json):
+            with (
+                announced(room.folder, "rebuild", room.description.summary(), room.progress),
+                _shown(room.progress, as_json=as_json),
+            ):
                 report = run.run()
     return tell(report, "boxseek rebuild", as_json=as_json)
 
@@ -106,6 +110,11 @@ def run_reindex(
         run = bench.rebuild(pipeline.run, loaded.description, force=force)
         active = catalog.active()
         same = active is not None and not active.description.differences(loaded.description)
+        stack.enter_context(
+            announced(
+                settings.data_dir / LEDGERS, "reindex", loaded.description.summary(), progress
+            )
+        )
         with _shown(progress, as_json=as_json):
             report = run.bring_up_to_date() if same else run.run()
     if same and not as_json:

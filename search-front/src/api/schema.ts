@@ -816,11 +816,27 @@ export interface components {
         };
         /**
          * Indexing
-         * @description Whether pictures are being indexed now.
+         * @description Whether pictures are being indexed now, by this process or another on its data folder.
          */
         Indexing: {
             /** Done */
             done: number;
+            /**
+             * Images Per S
+             * @description Pictures a second since the work began.
+             * @default 0
+             */
+            images_per_s: number;
+            /**
+             * Kind
+             * @description Which run it is; null when none is running.
+             */
+            kind?: ("ingest" | "rebuild" | "reindex" | "import") | null;
+            /**
+             * Left S
+             * @description Estimated seconds to the end; null while nothing is known.
+             */
+            left_s?: number | null;
             /**
              * State
              * @enum {string}
@@ -828,6 +844,11 @@ export interface components {
             state: "idle" | "running";
             /** Total */
             total: number;
+            /**
+             * What
+             * @description What it works on; null unless another process does.
+             */
+            what?: string | null;
         };
         /**
          * LabelsAnswer
