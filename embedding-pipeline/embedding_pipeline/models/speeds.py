@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import EmbedderDescription, ModelDescription
 from embedding_pipeline.errors import ModelError
@@ -18,6 +19,7 @@ from embedding_pipeline.models.letterbox import fit_rectangle
 from embedding_pipeline.models.machine import Machine, this_machine
 from embedding_pipeline.models.network import PLAIN, Network, Way
 from embedding_pipeline.models.opening import (
+    open_detector,
     open_detector_network,
     open_embedder_network,
     openvino_embedder,
@@ -26,8 +28,10 @@ from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.peak import flops_of
 from embedding_pipeline.models.resolve import module_of
 from embedding_pipeline.models.settling import blobs, described
+from embedding_pipeline.models.torchvision_embedder import is_torchvision
 from embedding_pipeline.models.ways import measured
 from embedding_pipeline.models.weights import WeightsFolder
+from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
 
 BF16 = (Way("native", "bf16"), Way("openvino", "bf16"))
@@ -75,6 +79,13 @@ def _detector(
 ) -> Iterator[Speed]:
     how = replace(description.detector, artifact="")
     weights = exact_detector(how, Chooser(settings, WeightsFolder.of(settings)))
+    if is_torchvision(weights.name):
+        whole = _Whole(open_detector(weights, described(how, PLAIN), settings))
+        rates = measured({PLAIN: whole}, blobs((480, 640)))
+        yield from _told(
+            "detector", rates, dict.fromkeys(ORDER, "torchvision's run natively"), None
+        )
+        return
     plain = open_detector_network(weights, described(how, PLAIN), settings)
     networks: dict[Way, Network] = {PLAIN: plain}
     reasons = {INT8: "makes detectors no faster"} | _without_bf16(machine)
@@ -89,6 +100,23 @@ def _detector(
     size_hw = fit_rectangle((640, 480), how.input_size, plain.traits.stride).shape_hw
     rates = measured(networks, blobs(size_hw))
     yield from _told("detector", rates, reasons, None)
+
+
+class _Whole:
+    """A detector as a network, with all that it does before and after.
+
+    Args:
+        detector: finds objects.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+        """Detect in each picture; gives how many objects it has."""
+        for image in pixels:
+            [(detections, _)] = self._detector.detect([image])
+            yield np.array([len(detections)], np.float32)
 
 
 def _embedder(

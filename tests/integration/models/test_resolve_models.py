@@ -61,9 +61,15 @@ def filled_hub(tiny_embedder: bytes, random_detector: bytes) -> Iterator[Hub]:
 
 
 def _settings(state: Hub | None, **values: object) -> Settings:
+    """Nothing is measured unless a test says so; what computes is tested elsewhere."""
     base = state.url if state else NOWHERE
-    fields = {"hub_endpoint": base, "detector_release_url": f"{base}/release"} | values
-    return Settings(**fields)  # type: ignore[arg-type]
+    fields: dict[str, object] = {
+        "hub_endpoint": base,
+        "detector_release_url": f"{base}/release",
+        "runtime": "native",
+        "precision": "fp32",
+    }
+    return Settings(**fields | values)  # type: ignore[arg-type]
 
 
 def _sha256(data: bytes) -> str:
@@ -71,8 +77,9 @@ def _sha256(data: bytes) -> str:
 
 
 def test_without_a_hub_both_models_are_packaged_and_it_is_said() -> None:
-    """Auto asks, is refused, takes both packages and names the reason."""
-    loaded = resolve_models(_settings(None))
+    """Auto asks, is refused, takes both packages, measures, and names the reason."""
+    loaded = resolve_models(_settings(None, runtime="auto", precision="auto"))
+    assert load_models(loaded.description, _settings(None)).description == loaded.description
     assert loaded.description.detector.sha256 == PACKAGED_DETECTOR
     assert loaded.description.embedder.sha256 == PACKAGED_EMBEDDER
     assert loaded.description.detector.origin == loaded.description.embedder.origin == "packaged"
@@ -208,7 +215,7 @@ def test_a_path_that_is_not_there_is_said() -> None:
 @pytest.mark.parametrize("part", ["detector", "embedder"])
 def test_a_foreign_precision_is_refused(part: str) -> None:
     """An index of a precision that is not known here is not filled with another one."""
-    described = resolve_models(_settings(None, models="packaged", runtime="native")).description
+    described = resolve_models(_settings(None, models="packaged")).description
     other = replace(getattr(described, part), precision="fp8")
     with pytest.raises(ModelError, match="in fp8 on native"):
         load_models(replace(described, **{part: other}), _settings(None))
@@ -216,7 +223,7 @@ def test_a_foreign_precision_is_refused(part: str) -> None:
 
 def test_an_artifact_needs_a_store() -> None:
     """An int8 index without the store that keeps its network says what is missing."""
-    described = resolve_models(_settings(None, models="packaged", runtime="native")).description
+    described = resolve_models(_settings(None, models="packaged")).description
     int8 = replace(
         described.embedder, runtime="openvino", precision="int8", artifact=_sha256(b"network")
     )
