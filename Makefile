@@ -113,7 +113,7 @@ bench: setup ## Speed, latency and growth in one run, as JSON and tables (ARGS="
 
 profile: setup ## Flame graphs of a backfill and of serving, in artifacts/
 	@mkdir -p artifacts
-	@for kind in backfill serving; do PYTHONPATH=tests $(BIN)/py-spy record --threads --rate 50 --output artifacts/profile-$$kind.svg -- $(BIN)/python tests/bench/profile_work.py $$kind $(ARGS) || exit 1; done
+	@for kind in backfill serving; do PYTHONPATH=tests $(BIN)/py-spy record --threads --rate 25 --output artifacts/profile-$$kind.svg -- $(BIN)/python tests/bench/profile_work.py $$kind $(ARGS) || exit 1; done
 
 bench-search: setup ## Search latency by part, against one bare query
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_search.py $(ARGS)
