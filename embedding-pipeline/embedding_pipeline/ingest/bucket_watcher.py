@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -12,7 +13,7 @@ from embedding_pipeline.ingest.source_items import Changes
 from minio_proxy.errors import NotOffered, ProxyError
 from minio_proxy.ports import BucketSource
 
-POLL_S: Final = 30.0
+ASK_AGAIN_S: Final = 600.0
 MOST_WAIT_S: Final = 60.0
 LOOK_S: Final = 0.2
 
@@ -40,34 +41,30 @@ class Once:
 class BucketWatcher:
     """Tells of every object below a prefix that is written or removed.
 
-    MinIO tells; with any other server the bucket is compared every half minute.
+    MinIO tells; with any other server the whole bucket is compared over and over.
 
     Args:
         bucket: the bucket.
         prefix: that keys begin with.
         name: of the source, for messages.
-        poll_s: seconds between comparisons where nothing is told.
     """
 
-    def __init__(
-        self, bucket: BucketSource, prefix: str, name: str, *, poll_s: float = POLL_S
-    ) -> None:
+    def __init__(self, bucket: BucketSource, prefix: str, name: str) -> None:
         self._bucket = bucket
         self._prefix = prefix
         self._name = name
-        self._poll_s = poll_s
 
     def run(self, changes: Changes, stop: threading.Event) -> None:
         """Tell until stop is set."""
-        wait_s = 1.0
+        wait_s, said = 1.0, ""
         while not stop.is_set():
             heard = threading.Event()
             try:
                 self._listen(changes, stop, heard)
             except NotOffered as exc:
-                changes.say(
-                    f"{exc.message} {self._name} is compared every {self._poll_s:g} s instead."
-                )
+                if exc.message != said:
+                    changes.say(f"{exc.message} {self._name} is compared over and over instead.")
+                said = exc.message
                 self._poll(changes, stop)
             except ProxyError as exc:
                 if not stop.is_set():
@@ -99,10 +96,13 @@ class BucketWatcher:
             closer.join()
             close()
 
-    def _poll(self, changes: Changes, stop: threading.Event) -> None:
-        while not stop.is_set():
+    @staticmethod
+    def _poll(changes: Changes, stop: threading.Event) -> None:
+        """Have the whole compared for a while, after which the server is asked again."""
+        until = time.monotonic() + ASK_AGAIN_S
+        while not stop.is_set() and time.monotonic() < until:
             changes.lost()
-            stop.wait(self._poll_s)
+            stop.wait(changes.pace_s)
 
 
 def _close_at_stop(

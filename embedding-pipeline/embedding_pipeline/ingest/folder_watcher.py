@@ -14,26 +14,23 @@ LOOK_MS: Final = 1000
 """How often the watched folder itself is looked at: who is mounted away tells nothing."""
 GATHER_MS: Final = 200
 AGAIN_S: Final = 1.0
-POLL_S: Final = 30.0
 
 
 class FolderWatcher:
     """Tells of every file and folder below a folder that changes.
 
-    Where the system has no room for more watches, the folder is compared every half minute.
+    Where the system has no room for more watches, the whole folder is compared over and over.
     What another machine changes on a network drive is told by no system; there, too, the
     comparison finds it.
 
     Args:
         root: the folder, absolute.
         hidden: also names that begin with a dot.
-        poll_s: seconds between comparisons where nothing is told.
     """
 
-    def __init__(self, root: bytes, *, hidden: bool, poll_s: float = POLL_S) -> None:
+    def __init__(self, root: bytes, *, hidden: bool) -> None:
         self._root = root
         self._hidden = hidden
-        self._poll_s = poll_s
 
     def run(self, changes: Changes, stop: threading.Event) -> None:
         """Tell until stop is set."""
@@ -45,7 +42,7 @@ class FolderWatcher:
                 try:
                     self._listen(identity, changes, stop)
                 except Exception as exc:  # noqa: BLE001 - the library raises its own of many kinds
-                    wait_s, said = self._poll_s, _say_once(changes, said, exc)
+                    wait_s, said = changes.pace_s, _say_once(changes, said, exc)
             changes.lost()
             stop.wait(wait_s)
 
@@ -87,7 +84,9 @@ class FolderWatcher:
 
 
 def _say_once(changes: Changes, said: str, exc: Exception) -> str:
-    text = f"the system does not tell what changes ({exc}); the folder is compared every so often"
+    text = (
+        f"the system does not tell what changes ({exc}); the whole folder is compared over and over"
+    )
     if text != said:
         changes.say(text)
     return text

@@ -79,6 +79,11 @@ class SourceProblem(Exception):
 class Changes(Protocol):
     """Takes in what a watcher tells; may be called from any thread."""
 
+    @property
+    def pace_s(self) -> float:
+        """How often the whole source may be compared where nothing is told, seconds."""
+        ...
+
     def add(self, paths: Iterable[str]) -> None:
         """These paths of the source changed, came or went."""
         ...

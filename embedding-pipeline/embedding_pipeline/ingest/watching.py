@@ -21,6 +21,10 @@ SETTLE_S: Final = 5.0
 SETTLE_AGAIN_S: Final = 60.0
 LISTENING_S: Final = 60.0
 MOST_WAIT_S: Final = 60.0
+LEAST_PACE_S: Final = 2.0
+MOST_PACE_S: Final = 60.0
+PACE: Final = 10
+"""Where nothing is told, comparisons of the whole take at most a tenth of the time or so."""
 
 
 class Pending:
@@ -40,6 +44,7 @@ class Pending:
         self._first: dict[str, float] = {}
         self._last: dict[str, float] = {}
         self._lost = False
+        self.pace_s = LEAST_PACE_S
         self.listening = threading.Event()
 
     def add(self, paths: Iterable[str]) -> None:
@@ -188,7 +193,10 @@ class Watch:
     def _whole(self) -> RunReport:
         # Set before the run: what changes during it is told.
         due = self._clock() + self._reconcile_s
+        began = self._clock()
         report = self._go(None, 0)
+        took_s = self._clock() - began
+        self._pending.pace_s = min(max(LEAST_PACE_S, PACE * took_s), MOST_PACE_S)
         self._removed = 0
         self._next_whole = due
         return report
