@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from minio_proxy.settings import MEBIBYTE, ProxySettings
+
+QUALITIES: Final[dict[str, dict[str, Any]]] = {
+    "plain": {
+        "detector_input_size": 736,
+        "score_floor": 0.25,
+        "nms_iou": 0.7,
+        "pooling": "own",
+    },
+    "default": {},
+    "best": {
+        "detector_input_size": 736,
+        "further_sizes": "960,1280",
+        "score_floor": 0.055,
+        "nms_iou": 0.7,
+        "flip_average": True,
+    },
+}
+"""What each quality sets where the settings do not say otherwise (docs/quality.md has figures)."""
 
 
 class Settings(ProxySettings):
@@ -40,15 +58,52 @@ class Settings(ProxySettings):
         "",
         description="Further SHA-256 sums of pickled weights that may be loaded, comma separated.",
     )
+    quality: Literal["plain", "default", "best"] = Field(
+        "default",
+        description="What is spent on finding things; sets those of the next settings that are not given, up to `pooling` (when an index is created).",
+    )
     detector_input_size: Annotated[int, Field(ge=160, le=4096)] = Field(
-        736, description="Longer side of the detector's input, pixels (when an index is created)."
+        800, description="Longer side of the detector's input, pixels (when an index is created)."
     )
     score_floor: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.25, description="Detections below this score are not kept (when an index is created)."
+        0.1, description="Detections below this score are not kept (when an index is created)."
     )
     nms_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.7,
+        0.55,
         description="Boxes of one class that overlap more are one object (when an index is created).",
+    )
+    further_sizes: str = Field(
+        "",
+        pattern=r"^(\d{3,4}(,\d{3,4})*)?$",
+        description="Longer sides of further detector runs on each picture, whose boxes are joined, comma separated (when an index is created).",
+    )
+    detector_flip: bool = Field(
+        False,
+        description="Repeat every detector run on the mirrored picture (when an index is created).",
+    )
+    join_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.6,
+        description="Boxes of one class from different runs that overlap more are one object (when an index is created).",
+    )
+    flip_average: bool = Field(
+        False,
+        description="Average the vectors of a crop and its mirror image, at twice the embedder's time (when an index is created).",
+    )
+    pooling: Literal["own", "gem", "rmac"] = Field(
+        "rmac",
+        description="How a convolutional embedder's positions become one vector; others keep their own way (when an index is created).",
+    )
+    class_agnostic_iou: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="Boxes of any classes that overlap more are one object; 0: two classes may share a box (when an index is created).",
+    )
+    min_side: Annotated[float, Field(ge=0)] = Field(
+        0.0,
+        description="Objects with a shorter side, pixels of the picture, are not kept (when an index is created).",
+    )
+    dimensions: Annotated[int, Field(ge=0, le=4096)] = Field(
+        0,
+        description="Length of a vector, by a projection learned on your own pictures; 0: the embedder's own (when an index is created).",
     )
     max_objects: Annotated[int, Field(ge=1, le=999)] = Field(
         100, description="Objects kept a picture (when an index is created)."
@@ -167,3 +222,12 @@ class Settings(ProxySettings):
         None,
         description="Folder of the built web page; default: search-front/dist beside the package, if there.",
     )
+
+    @model_validator(mode="after")
+    def _expand_quality(self) -> Self:
+        """Give settings that are not given the values of the quality."""
+        given = self.model_fields_set
+        for name, value in QUALITIES[self.quality].items():
+            if name not in given:
+                object.__setattr__(self, name, value)
+        return self
