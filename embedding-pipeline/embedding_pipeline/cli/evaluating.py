@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,9 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from embedding_pipeline.bootstrap import ModelSource, limits_of
+from embedding_pipeline.cli.evaluation_progress import watching
 from embedding_pipeline.cli.evaluation_tables import (
-    Bars,
-    progress_shown,
     show_comparison,
     show_measurements,
     show_problems,
@@ -89,9 +89,9 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
     labelled = read_labelled(wanted.place, form_named(wanted.form)).limited(wanted.most_pictures)
     sides = _sides(settings, wanted)
     rows = []
-    with progress_shown() as progress:
+    with watching(sys.stderr) as watcher_of:
         for name, side in sides:
-            watcher = Bars(progress, name)
+            watcher = watcher_of(name)
             rows.append(measure(name, side, labelled, watcher, options=options, models=models))
     comparison = compare(rows[0], rows[1]) if wanted.compare else None
     _write(wanted, labelled, rows, comparison)

@@ -1,23 +1,11 @@
-"""Measurements as tables on a terminal, and their progress."""
+"""Measurements as tables on a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
-from rich.text import Text
 
 from embedding_pipeline.evaluation.catalogue import MEASURES, Measure, change_written, written
 from embedding_pipeline.evaluation.comparing import Comparison
@@ -25,54 +13,6 @@ from embedding_pipeline.evaluation.measuring import Measurement
 from embedding_pipeline.evaluation.tallies import Figure
 
 _MOST_PROBLEMS = 20
-
-
-class Bars:
-    """A bar a stage, with rate and time left; the Watcher of a measurement.
-
-    Args:
-        progress: shows them.
-        name: of the settings that are measured.
-    """
-
-    def __init__(self, progress: Progress, name: str) -> None:
-        self._progress = progress
-        self._name = name
-        self._task: TaskID | None = None
-
-    def begin(self, stage: str, total: int) -> None:
-        """See Watcher."""
-        if self._task is not None:
-            self._progress.update(self._task, visible=False)
-        self._task = self._progress.add_task(f"{self._name[:24]}: {stage}", total=total)
-
-    def advance(self, steps: int = 1) -> None:
-        """See Watcher."""
-        if self._task is not None:
-            self._progress.advance(self._task, steps)
-
-
-class _Rate(ProgressColumn):
-    """Steps a second."""
-
-    def render(self, task: Task) -> Text:
-        """See ProgressColumn."""
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.1f}/s" if speed else "")
-
-
-@contextmanager
-def progress_shown() -> Iterator[Progress]:
-    """A display of progress on standard error while the block runs."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield progress
 
 
 def show_measurements(console: Console, rows: Sequence[Measurement]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elasticsearch import Elasticsearch
 from PIL import Image
 
 from embedding_pipeline.domain.description import ModelDescription
@@ -176,3 +177,22 @@ def test_classes_are_split(
     indexed, asking = split(pictures, gallery, queries)
     assert (len(indexed), len(asking)) == expected
     assert not {one.name for one in indexed} & {one.name for one in asking}
+
+
+@pytest.mark.elasticsearch
+def test_elasticsearch_gives_the_same_and_keeps_nothing(
+    boxes: Path, elasticsearch_url: str
+) -> None:
+    """Coverage and rankings do not depend on the index; its versions are gone afterwards."""
+    settings = Settings(
+        index="elasticsearch", elasticsearch_url=elasticsearch_url, elasticsearch_index="measured"
+    )
+    labelled = read_labelled(boxes)
+    result = measure("es", settings, labelled, Steps(), models=fake_models)
+    other = measure("lance", Settings(), labelled, Steps(), models=fake_models)
+    found, expected = result.figures(), other.figures()
+    assert found["ann_recall10"].value == 1.0
+    for key in ("coverage", "asked_map10", "detected_map10", "marked_map10", "nothing_wrong"):
+        assert found[key].value == pytest.approx(expected[key].value), key
+    with Elasticsearch(elasticsearch_url) as client:
+        assert not client.indices.get(index="measured*", allow_no_indices=True).body
