@@ -39,8 +39,21 @@ class Baseline:
 PLAIN_SEARCH: Mapping[str, object] = {"label_weight": 0.0, "fold": False, "min_score": -1.0}
 """A search by looks alone, without a floor and without folding."""
 
+PLAIN_MODELS: Mapping[str, object] = {
+    "quality": "plain",
+    "further_sizes": "",
+    "detector_flip": False,
+    "flip_average": False,
+    "pooling": "own",
+    "class_agnostic_iou": 0.0,
+    "min_side": 0.0,
+    "dimensions": 0,
+}
+"""One run of the detector, the embedder's own vectors."""
+
 _ARTICLE: Mapping[str, object] = {
     **PLAIN_SEARCH,
+    **PLAIN_MODELS,
     "detector_input_size": 640,
     "score_floor": 0.5,
     "nms_iou": 0.7,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.bootstrap import ModelSource, real_models
 from embedding_pipeline.domain.description import EmbedderDescription, ModelDescription
 from embedding_pipeline.errors import BoxseekError
-from embedding_pipeline.evaluation.comparing import PLAIN_SEARCH, overridden
+from embedding_pipeline.evaluation.comparing import PLAIN_MODELS, PLAIN_SEARCH, overridden
 from embedding_pipeline.evaluation.labelled import Form
 from embedding_pipeline.evaluation.measuring import Options
 from embedding_pipeline.models.loaded import LoadedModels
@@ -136,7 +136,7 @@ def recipe_settings(recipe: Recipe, settings: Settings) -> Settings:
     """
     chosen = settings.embedder if settings.embedder.startswith(RANDOM) else recipe.embedder
     plain = {"embedder": chosen, "precision": "fp32", "crop_rule": "letterbox"}
-    return overridden(settings, {**PLAIN_SEARCH, **plain})
+    return overridden(settings, {**PLAIN_SEARCH, **PLAIN_MODELS, **plain})
 
 
 def recipe_models(recipe: Recipe) -> ModelSource:

@@ -59,11 +59,15 @@ def test_what_cannot_work_is_named(text: str, message: str) -> None:
 
 def test_baselines_are_the_seeds_ways_whatever_is_in_force() -> None:
     """Every detection above 0.5 with a squashed crop; the best one alone, picture by picture."""
-    settings = Settings(score_floor=0.1, crop_rule="center", min_score=0.4)
+    settings = Settings(
+        score_floor=0.1, crop_rule="center", min_score=0.4, quality="best", detector_flip=True
+    )
     article, code = (baseline_settings(settings, one) for one in BASELINES)
     for side in (article, code):
         assert (side.score_floor, side.crop_rule, side.min_score) == (0.5, "squash", -0.3)
         assert side.detector_input_size == 640
+        assert (side.further_sizes, side.detector_flip, side.pooling) == ("", False, "own")
+        assert (side.label_weight, side.fold) == (0.0, False)
     assert (article.max_objects, code.max_objects, code.batch_pictures) == (300, 1, 1)
 
 
