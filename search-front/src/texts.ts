@@ -58,6 +58,7 @@ export const texts = {
     noPreview: "This picture cannot be shown; the search can still use it.",
     noPreviewYet: "This browser cannot show this format. A preview comes with the answer.",
     fetching: "Fetching the picture…",
+    anew: "New search",
     copy: "Copy link",
     copied: "Copied. It works for 24 hours.",
     notCopied: "Copy the address from the address bar.",

@@ -70,6 +70,8 @@ def boxseek_environment(data_dir: Path) -> dict[str, str]:
         "BOXSEEK_DATA_DIR": str(data_dir),
         "BOXSEEK_FRONT_DIR": str(FRONT / "dist"),
         "BOXSEEK_MODELS": "packaged",
+        "BOXSEEK_RUNTIME": "native",  # nothing is measured first, and every machine is alike
+        "BOXSEEK_PRECISION": "fp32",
         "BOXSEEK_PORT": "0",
         "BOXSEEK_LOG_LEVEL": "warning",
         "PYTHONPATH": str(REPOSITORY / "tests"),

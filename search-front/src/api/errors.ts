@@ -17,6 +17,13 @@ export const TIMEOUT = "timeout";
 export const STOPPED = "stopped";
 export const UNREADABLE = "unreadable_answer";
 
+const GONE = new Set(["object_not_found", "query_not_found", "image_not_found"]);
+
+/** True where asking again is of no use: what was asked with is no longer there. */
+export function isGone({ code }: ApiError): boolean {
+  return GONE.has(code);
+}
+
 /** True for a request that was given up because a newer one took its place. */
 export function isAborted(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";

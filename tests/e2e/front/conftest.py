@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from support.front_browser import find_chromium, launch_arguments
 from support.front_page import PATIENCE_MS, Visitor
@@ -44,6 +44,12 @@ def zidane() -> Path:
 def _playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """A busy machine is no failure: every state is waited for as long as every action."""
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")

@@ -52,38 +52,33 @@ def test_results_are_in_order_and_in_proportion(visitor: Visitor, bus: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("screen", "widest"),
+    "screen",
     [
-        ({"viewport": {"width": 1360, "height": 900}}, 512),
-        (
-            {
-                "viewport": {"width": 390, "height": 844},
-                "device_scale_factor": 3,
-                "is_mobile": True,
-                "has_touch": True,
-            },
-            1024,
-        ),
+        {"viewport": {"width": 1360, "height": 900}},
+        {
+            "viewport": {"width": 390, "height": 844},
+            "device_scale_factor": 3,
+            "is_mobile": True,
+            "has_touch": True,
+        },
     ],
     ids=["desk", "phone"],
 )
 def test_thumbnails_come_in_the_size_of_their_place(
-    visit: Callable[..., Visitor], archive: Site, bus: Path, screen: dict[str, Any], widest: int
+    visit: Callable[..., Visitor], archive: Site, bus: Path, screen: dict[str, Any]
 ) -> None:
-    """Every thumbnail covers its place on this screen and is no wider than it must be."""
+    """No thumbnail is wider than its place on this screen needs, and none is blurred."""
     visitor = visit(**screen)
     visitor.see_results(bus)
     visitor.wait_pictures()
-    density = screen.get("device_scale_factor", 1)
-    widths = set()
-    for image in visitor.cards.locator("img").evaluate_all(SHOWN):
+    images = visitor.cards.locator("img").evaluate_all(SHOWN)
+    assert images
+    for image in images:
         found = re.search(r"/thumbnails/(\d+)/", image["address"])
         assert found is not None
-        width = int(found.group(1))
-        widths.add(width)
-        assert width >= min(image["wide"] * density, 512) * 0.9
-    assert widths <= {256, 512, 1024}
-    assert max(widths) <= widest
+        needed = image["wide"] * screen.get("device_scale_factor", 1)
+        enough = next(width for width in (256, 512, 1024, 1600) if width >= needed)
+        assert 0.6 * min(needed, 512) <= int(found.group(1)) <= enough
 
 
 def test_label_filter_and_back(visitor: Visitor, bus: Path) -> None:
@@ -130,7 +125,8 @@ def test_score_slider_says_and_shows_what_it_cuts_off(visitor: Visitor, bus: Pat
     visitor.wait_results()
     expect(visitor.page.get_by_text(re.compile(r"Hides \d+ of"))).to_be_visible()
     visitor.page.get_by_role("button", name=re.compile("^Remove filter: score")).click()
-    expect(visitor.cards).to_have_count(before)
+    expect(visitor.page.get_by_text(re.compile(r"^Keeps all \d+ loaded"))).to_be_visible()
+    assert visitor.cards.count() >= before
 
 
 def test_dates(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
