@@ -37,6 +37,7 @@ describe("labels that can be read", () => {
 
   it("are not those of boxes that are zoomed out of the frame", () => {
     expect(shown(labelled("above", 10, -40), labelled("below", 10, 299))).toEqual([]);
+    expect(shown(labelled("left", -60, 10), labelled("right", 401, 10))).toEqual([]);
   });
 
   it("are none in a frame that is narrower than the word", () => {

@@ -27,7 +27,11 @@ export function readableLabels(boxes: readonly Labelled[], frame: Size): Map<str
     const width = labelWidth(text);
     const left = Math.min(Math.max(rect.left, 0), Math.max(0, frame.width - width));
     const label = { left, top: rect.top, width, height: HEIGHT_PX };
-    const inside = rect.top > -HEIGHT_PX && rect.top + HEIGHT_PX <= frame.height + 1;
+    const inside =
+      rect.top > -HEIGHT_PX &&
+      rect.top + HEIGHT_PX <= frame.height + 1 &&
+      rect.left + rect.width > 0 &&
+      rect.left < frame.width;
     if (!inside || width > frame.width || taken.some((other) => overlap(label, other))) continue;
     taken.push(label);
     shown.set(key, left - rect.left);
