@@ -38,8 +38,9 @@ class DetectorDescription:
             it off.
         min_side: boxes with a shorter side, in pixels of the picture, are not kept.
         decode_long_side: a JPEG is decoded at 1/2, 1/4 or 1/8 as long as its longer side keeps
-            this many pixels, for detection and crops alike; 0: always in full. Boxes are in
-            pixels of the full picture either way.
+            this many pixels, and large pictures are halved as long as what a network is given
+            stays large enough (pipeline/levels.py); 0: pictures are taken as they are. Boxes
+            are in pixels of the full picture either way.
     """
 
     name: str

@@ -17,6 +17,7 @@ from embedding_pipeline.domain.boxes import area, clip, scale, whole
 from embedding_pipeline.domain.entries import Box, Detection
 from embedding_pipeline.errors import InvalidQuery, InvalidVector
 from embedding_pipeline.pipeline.crop import cut, fill_of
+from embedding_pipeline.pipeline.levels import level_for, levels_of
 from embedding_pipeline.pipeline.pieces import InPieces, PieceSize
 from embedding_pipeline.pipeline.tasks import Region, Select
 from embedding_pipeline.pipeline.work import Work
@@ -44,14 +45,20 @@ class Decode:
         limits: what is refused from the header.
         pool: threads that decode.
         function: the decoder; tests count its calls.
+        least_side: of a level of a large picture, pixels; 0: there are none.
     """
 
     def __init__(
-        self, limits: Limits, pool: ThreadPoolExecutor, function: DecodeFunction = decode
+        self,
+        limits: Limits,
+        pool: ThreadPoolExecutor,
+        function: DecodeFunction = decode,
+        least_side: int = 0,
     ) -> None:
         self._limits = limits
         self._pool = pool
         self._function = function
+        self._least_side = least_side
 
     def __call__(self, batch: Sequence[Work]) -> list[Work]:
         """Decode every picture of a batch that is not decoded yet."""
@@ -66,6 +73,7 @@ class Decode:
         data = work.task.data
         try:
             work.picture = data if isinstance(data, Picture) else self._function(data, self._limits)
+            work.levels = levels_of(work.picture.rgb, self._least_side)
         except Exception as error:  # noqa: BLE001 - it is this picture's failure, with its reason
             work.fail("decode", error)
         work.timings_ms["decode"] = (time.perf_counter() - started) * 1000
@@ -119,23 +127,20 @@ class Crop:
         return [(work, -1, None)]
 
     def _rows(self, work: Work) -> list[CropRow]:
-        how, (across, down) = self._description, work.shrunk_xy
-        return [
-            (
-                work,
-                rank,
-                cut(
-                    work.pixels,
-                    scale(region.box, across, down),
-                    rule=how.crop_rule,
-                    size=how.input_size,
-                    margin=how.margin,
-                    interpolation=how.interpolation,
-                    fill=self._fill,
-                ),
-            )
-            for rank, region in enumerate(work.regions)
-        ]
+        return [(work, rank, self._cut(work, r.box)) for rank, r in enumerate(work.regions)]
+
+    def _cut(self, work: Work, box: Box) -> NDArray[np.uint8]:
+        how = self._description
+        level = level_for(work.levels, work.size_wh, box, how.input_size)
+        return cut(
+            level,
+            scale(box, *work.shrunk_xy(level)),
+            rule=how.crop_rule,
+            size=how.input_size,
+            margin=how.margin,
+            interpolation=how.interpolation,
+            fill=self._fill,
+        )
 
 
 class Embed:
@@ -229,8 +234,8 @@ class Normalize:
 
 
 def in_picture(detections: Sequence[Detection], work: Work) -> tuple[Detection, ...]:
-    """Detections of the decoded pixels in pixels of the picture, rounded to 0.01 as others."""
-    across, down = work.shrunk_xy
+    """Detections of the smallest level in pixels of the picture, rounded to 0.01 as others."""
+    across, down = work.shrunk_xy(work.pixels)
     if across == down == 1:
         return tuple(detections)
     return tuple(

@@ -15,6 +15,7 @@ import numpy as np
 
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.pipeline.flow import Operators, compose
+from embedding_pipeline.pipeline.levels import least_side
 from embedding_pipeline.pipeline.operators import (
     Crop,
     Decode,
@@ -78,6 +79,7 @@ class PicturePipeline:
         self._decode_threads = decode_threads
         self._pixel_budget = pixel_budget
         self._long_side = detector.description.decode_long_side
+        self._least_side = least_side(detector.description)
         self._decode = decode_function or partial(decode, long_side=self._long_side)
         self._composer = composer
         self._steps = (Detect(detector), Crop(embedder), Embed(embedder), Normalize(embedder))
@@ -133,7 +135,9 @@ class PicturePipeline:
         if flow is None:
             pool = ThreadPoolExecutor(self._decode_threads, thread_name_prefix="decode")
             self._pools.append(pool)
-            flow = self._composer(Operators(Decode(self._limits, pool, self._decode), *self._steps))
+            flow = self._composer(
+                Operators(Decode(self._limits, pool, self._decode, self._least_side), *self._steps)
+            )
         try:
             yield flow
         finally:

@@ -23,12 +23,15 @@ class Work:
         task: what was asked.
         dimension: length of the vectors to come.
         turn: at the models; pictures of one batch have the same.
+        picture: decoded.
+        levels: its pixels, largest first (pipeline/levels.py).
     """
 
     task: PictureTask
     dimension: int
     turn: Turn = field(default_factory=OwnTurn)
     picture: Picture | None = None
+    levels: tuple[NDArray[np.uint8], ...] = ()
     detections: tuple[Detection, ...] = ()
     truncated: bool = False
     regions: tuple[Region, ...] = ()
@@ -39,25 +42,22 @@ class Work:
 
     @property
     def pixels(self) -> NDArray[np.uint8]:
-        """The decoded picture, ``(H, W, 3)`` uint8 RGB; may be smaller than ``size_wh``."""
-        return self._decoded.rgb
+        """What the detector is given, ``(H, W, 3)`` uint8 RGB: the smallest level."""
+        if not self.levels:
+            raise ModelError("this picture is not decoded", key=self.task.key)
+        return self.levels[-1]
 
     @property
     def size_wh(self) -> tuple[int, int]:
         """Size of the picture itself, in whose pixels all boxes are."""
-        return self._decoded.size_wh
-
-    @property
-    def shrunk_xy(self) -> tuple[float, float]:
-        """Width and height of the decoded pixels as shares of the picture's."""
-        (height, width), size_wh = self.pixels.shape[:2], self.size_wh
-        return (width / size_wh[0], height / size_wh[1])
-
-    @property
-    def _decoded(self) -> Picture:
         if self.picture is None:
             raise ModelError("this picture is not decoded", key=self.task.key)
-        return self.picture
+        return self.picture.size_wh
+
+    def shrunk_xy(self, level: NDArray[np.uint8]) -> tuple[float, float]:
+        """Width and height of a level as shares of the picture's."""
+        size_wh = self.size_wh
+        return (level.shape[1] / size_wh[0], level.shape[0] / size_wh[1])
 
     def fail(self, stage: str, error: Exception, *, key: str | None = None) -> None:
         """Record where and why this picture failed; errors of libraries become ModelError."""
