@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from bench_throughput import cut_out
 from measuring import percentiles, pictures, ratio, table
 
 from embedding_pipeline.bootstrap import Boxseek, limits_of
@@ -24,7 +25,7 @@ from embedding_pipeline.domain.entries import EntryFilter
 from embedding_pipeline.ingest.folder_source import FolderSource
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest
 from embedding_pipeline.models.samples import SAMPLE_PICTURES
-from embedding_pipeline.pipeline.crop import cut, fill_of
+from embedding_pipeline.pipeline.levels import least_side, levels_of
 from embedding_pipeline.search.choice import choose
 from embedding_pipeline.search.results import PictureBytes, SearchRequest, Timings
 from embedding_pipeline.settings import Settings
@@ -72,16 +73,10 @@ def bare(boxseek: Boxseek, data: bytes) -> float:
     how, side = models.description.embedder, models.description.detector.decode_long_side
     started = time.perf_counter()
     picture = decode(data, limits_of(boxseek.settings), long_side=side)
-    [(detections, _)] = models.detector.detect([picture.rgb])
+    levels = levels_of(picture.rgb, least_side(models.description.detector))
+    [(detections, _)] = models.detector.detect([levels[-1]])
     box = choose(box=None, scope="auto", size_wh=picture.size_wh, objects=detections)
-    crop = cut(
-        picture.rgb,
-        box,
-        rule=how.crop_rule,
-        size=how.input_size,
-        interpolation=how.interpolation,
-        fill=fill_of(how.mean),
-    )
+    crop = cut_out(levels, picture.size_wh, box, how)
     vector = models.embedder.embed(crop[None])[0]
     boxseek.index().nearest(vector / np.linalg.norm(vector), limit=10, where=EntryFilter())
     return time.perf_counter() - started

@@ -26,8 +26,12 @@ from PIL import Image
 from seed_way import SeedWay, plain_detector
 
 from embedding_pipeline.bootstrap import Boxseek, limits_of, pipeline_of, real_models
+from embedding_pipeline.domain.boxes import scale
+from embedding_pipeline.domain.description import EmbedderDescription
+from embedding_pipeline.domain.entries import Box
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.pipeline.crop import cut, fill_of
+from embedding_pipeline.pipeline.levels import least_side, level_for, levels_of
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.settings import Settings
@@ -90,31 +94,32 @@ def plainly_opened(embedder: str, folder: Path) -> Iterator[Ours]:
 
 
 def crops_of(ours: Ours, files: Sequence[bytes]) -> list[tuple[np.ndarray, Crops]]:
-    """Each picture's pixels and its crops, as the pipeline cuts them."""
-    how, side = ours.models.description.embedder, ours.models.description.detector.decode_long_side
+    """What the detector is given of each picture, and its crops, as the pipeline cuts them."""
+    how, detector = ours.models.description.embedder, ours.models.description.detector
     made = []
     for data, result in zip(files, ours.index(files), strict=True):
-        rgb = decode(data, limits_of(ours.settings), long_side=side).rgb
-        made.append(
-            (
-                rgb,
-                np.stack(
-                    [
-                        cut(
-                            rgb,
-                            region.box,
-                            rule=how.crop_rule,
-                            size=how.input_size,
-                            margin=how.margin,
-                            interpolation=how.interpolation,
-                            fill=fill_of(how.mean),
-                        )
-                        for region in result.checked().regions
-                    ]
-                ),
-            )
-        )
+        picture = decode(data, limits_of(ours.settings), long_side=detector.decode_long_side)
+        levels = levels_of(picture.rgb, least_side(detector))
+        boxes = [region.box for region in result.checked().regions]
+        crops = [cut_out(levels, picture.size_wh, box, how) for box in boxes]
+        made.append((levels[-1], np.stack(crops)))
     return made
+
+
+def cut_out(
+    levels: Sequence[np.ndarray], size_wh: tuple[int, int], box: Box, how: EmbedderDescription
+) -> np.ndarray:
+    """One crop, as the pipeline cuts it."""
+    level = level_for(levels, size_wh, box, how.input_size)
+    return cut(
+        level,
+        scale(box, level.shape[1] / size_wh[0], level.shape[0] / size_wh[1]),
+        rule=how.crop_rule,
+        size=how.input_size,
+        margin=how.margin,
+        interpolation=how.interpolation,
+        fill=fill_of(how.mean),
+    )
 
 
 def models_alone(ours: Ours, ready: Sequence[tuple[np.ndarray, Crops]]) -> Callable[[], int]:
@@ -175,7 +180,7 @@ def stage_speeds(
     def cut_all() -> None:
         for (rgb, _), result in zip(ready, results, strict=True):
             for region in result.regions:
-                cut(rgb, region.box, rule=how.embedder.crop_rule, size=how.embedder.input_size)
+                cut_out([rgb], result.size_wh, region.box, how.embedder)
 
     peak = peak_flops()
     work = flops_of(seed.network, how.embedder.input_size)

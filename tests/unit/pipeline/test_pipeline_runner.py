@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from embedding_pipeline.errors import ModelError, WeightsNotFound
+from embedding_pipeline.errors import IndexUnavailable, ModelError, WeightsNotFound
 from embedding_pipeline.pipeline import PicturePipeline, PictureResult, PictureTask
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
 from embedding_pipeline.pipeline.turns import Turn
@@ -225,3 +225,81 @@ def test_a_cancelled_request_is_not_run() -> None:
     last()
     assert pipeline.batches == [["a"], ["c"]]
     runner.close()
+
+
+def test_what_was_away_comes_back_without_a_restart() -> None:
+    """The factory is called again until it works; requests fail with the reason until then."""
+    calls: list[int] = []
+    back = threading.Event()
+
+    def factory() -> PicturePipeline:
+        calls.append(1)
+        if not back.is_set():
+            raise IndexUnavailable("the index is away")
+        return PicturePipeline(FakeDetector(), FakeEmbedder(), Limits())
+
+    runner = PipelineRunner(factory, retry_s=0.01)
+    assert runner.wait_ready(10) is False
+    with pytest.raises(IndexUnavailable):
+        runner.run([_task("a")])
+    back.set()
+    until = time.monotonic() + 10
+    while not runner.ready and time.monotonic() < until:
+        time.sleep(0.01)
+    assert runner.error is None
+    assert runner.run([_task("a")])[0].failure is None
+    assert len(calls) > 1
+    runner.close()
+
+
+def test_a_runner_whose_index_stays_away_can_be_closed() -> None:
+    """It does not wait for the next try."""
+
+    def factory() -> PicturePipeline:
+        raise IndexUnavailable("the index is away")
+
+    runner = PipelineRunner(factory, retry_s=3600)
+    assert runner.wait_ready(10) is False
+    runner.close()
+    assert not runner._thread.is_alive()
+
+
+def test_pipelines_are_exchanged_between_batches() -> None:
+    """What was begun ends with the one before, what comes later gets the next; it is closed."""
+    first, second = GatedPipeline(), GatedPipeline()
+    second.gate.set()
+    runner = _runner(first)
+    begun = runner.submit([_task("a")])
+    assert first.started.wait(10)
+    moments: list[bool] = []
+    exchange = threading.Thread(
+        target=runner.exchange, args=(second, lambda: moments.append(begun.done()))
+    )
+    exchange.start()
+    first.gate.set()
+    exchange.join(10)
+    assert begun.result(10)[0].key == "a"
+    assert runner.run([_task("b")])[0].key == "b"
+    assert (moments, first.closed, second.closed) == ([True], True, False)
+    assert second.batches == [["b"]]
+    runner.close()
+    assert second.closed
+
+
+def test_an_exchange_that_fails_keeps_the_pipeline_before() -> None:
+    """The error is raised where the exchange was asked for."""
+    first, second = GatedPipeline(), GatedPipeline()
+    first.gate.set()
+    runner = _runner(first)
+    assert runner.wait_ready(10)
+
+    def then() -> None:
+        raise IndexUnavailable("the index is away")
+
+    with pytest.raises(IndexUnavailable):
+        runner.exchange(second, then)
+    assert runner.run([_task("a")])[0].failure is None
+    runner.close()
+    with pytest.raises(ModelError):
+        runner.exchange(second, lambda: None)
+    second.close()
