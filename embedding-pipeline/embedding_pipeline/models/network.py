@@ -13,10 +13,6 @@ from embedding_pipeline.domain.description import Runtime
 
 Precision: TypeAlias = Literal["fp32", "bf16", "int8"]
 
-SMALL_NETWORK_WEIGHTS = 16_000_000
-"""Below this number of weights a network is small: a copy more costs little memory, and an
-input more little time, so that other choices are right than for a large one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Way:

@@ -75,10 +75,10 @@ def taking_pixels(
     return steps.build()
 
 
-def weights_in(model: Any) -> int:
-    """Number of weights of a model."""
+def weight_bytes(model: Any) -> int:
+    """Bytes of a model's weights."""
     return sum(
-        int(np.prod(node.get_output_shape(0)))
+        int(np.prod(node.get_output_shape(0))) * int(node.get_output_element_type(0).size)
         for node in model.get_ops()
         if node.get_type_name() == "Constant"
     )

@@ -18,7 +18,7 @@ from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.calibration import CALIBRATION_CROPS, quantized
 from embedding_pipeline.models.letterbox import fit_rectangle
 from embedding_pipeline.models.machine import this_machine
-from embedding_pipeline.models.network import PLAIN, SMALL_NETWORK_WEIGHTS, Network, Way
+from embedding_pipeline.models.network import PLAIN, Network, Way
 from embedding_pipeline.models.opening import (
     open_detector,
     open_detector_network,
@@ -44,6 +44,9 @@ from minio_proxy.picture.header import Limits
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+LARGE_NETWORK_WEIGHTS = 16_000_000
+"""From this number of weights on a network is calibrated without being asked for."""
 
 CHECKED_CROPS = 240
 """Crops that a quantized network is checked on."""
@@ -166,7 +169,7 @@ def _wants_int8(
         return True
     if settings.precision != "auto" or Way("openvino", "fp32") not in networks:
         return False
-    return sum(weight.numel() for weight in module().parameters()) >= SMALL_NETWORK_WEIGHTS
+    return sum(weight.numel() for weight in module().parameters()) >= LARGE_NETWORK_WEIGHTS
 
 
 def _with_int8(
