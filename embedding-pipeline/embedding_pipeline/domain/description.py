@@ -145,7 +145,8 @@ class ModelDescription:
     def summary(self) -> str:
         """One line for people: ``yolo11n@640 fp32 + tf_efficientnet_lite0 1280-d fp32``."""
         d, e = self.detector, self.embedder
-        return f"{d.name}@{d.input_size} {d.precision} + {e.name} {e.dimension}-d {e.precision}"
+        sizes = "+".join(map(str, (d.input_size, *d.further_sizes)))
+        return f"{d.name}@{sizes} {d.precision} + {e.name} {e.dimension}-d {e.precision}"
 
 
 def _checked(kind: type[Any], value: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,10 +15,12 @@ from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.choose import Chooser
 from embedding_pipeline.models.downloads import ProgressCallback
 from embedding_pipeline.models.exact import exact_detector, exact_embedder
+from embedding_pipeline.models.finishing import finished, with_projection
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.models.network import PLAIN, Network
 from embedding_pipeline.models.samples import Samples
 from embedding_pipeline.models.weights import Weights, WeightsFolder
+from embedding_pipeline.pipeline.levels import DETECTED_INPUTS
 from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
 
@@ -27,8 +29,8 @@ if TYPE_CHECKING:
 
 RANDOM_PREFIX = "random:"
 _STRIDE = 32
-_DECODED_INPUTS = 2
-"""A large JPEG keeps so many times the detector's input on its longer side (docs/pipeline.md)."""
+_SHARP_CROPS = 10
+"""A tenth of a shrunk JPEG's longer side still fills the embedder's input (docs/pipeline.md)."""
 
 
 def resolve_models(
@@ -53,7 +55,9 @@ def resolve_models(
         UnknownModel: nobody knows the name.
         ModelError: the models cannot be run as the settings wish.
     """
-    from embedding_pipeline.models.settling import (  # noqa: PLC0415 - see _network
+    from embedding_pipeline.models.embedder import TimmEmbedder  # noqa: PLC0415 - see _network
+    from embedding_pipeline.models.pooling import pooled  # noqa: PLC0415 - with it
+    from embedding_pipeline.models.settling import (  # noqa: PLC0415 - with it
         settle_detector,
         settle_embedder,
     )
@@ -67,10 +71,13 @@ def resolve_models(
         found = chooser.detector(settings.detector)
     if settings.embedder and random_name is None:
         embedder = chooser.embedder(settings.embedder)
-    network = _network(embedder, random_name)
+    bare = _network(embedder, random_name)
     weights = _chosen(found)
-    plain = _describe_embedder(network, embedder, random_name, settings)
-    detector = settle_detector(weights, _describe_detector(weights, settings), settings)
+    plain = _describe_embedder(bare, embedder, random_name, settings)
+    network = pooled(bare, plain.pooling)
+    detector = settle_detector(
+        weights, _describe_detector(weights, settings, plain.input_size), settings
+    )
     settled = settle_embedder(
         plain,
         lambda: network,
@@ -79,8 +86,17 @@ def resolve_models(
         artifacts=artifacts,
         samples=samples,
     )
-    description = ModelDescription(detector.description, settled.description)
-    return _loaded(description, detector, settled.network, settings, notice or settled.notice)
+    how = with_projection(
+        finished(TimmEmbedder(settled.network, settled.description), settled.description, None),
+        settled.description,
+        settings,
+        detector=detector,
+        artifacts=artifacts,
+        samples=samples,
+    )
+    description = ModelDescription(detector.description, how)
+    notice = notice or settled.notice
+    return _loaded(description, detector, settled.network, settings, notice, artifacts)
 
 
 def load_models(
@@ -115,7 +131,7 @@ def load_models(
     detector = open_detector(
         exact_detector(description.detector, chooser), description.detector, settings
     )
-    return _loaded(description, detector, network, settings, None)
+    return _loaded(description, detector, network, settings, None, artifacts)
 
 
 def module_of(
@@ -128,11 +144,13 @@ def module_of(
     """
 
     def build() -> Module:
+        from embedding_pipeline.models.pooling import pooled  # noqa: PLC0415 - see _network
+
         random_name = _random_name(how.name)
         if random_name is not None:
-            return _network(None, random_name)
+            return pooled(_network(None, random_name), how.pooling)
         chooser = Chooser(settings, WeightsFolder.of(settings), progress)
-        return _network(exact_embedder(how, chooser), None)
+        return pooled(_network(exact_embedder(how, chooser), None), how.pooling)
 
     return build
 
@@ -143,12 +161,14 @@ def _loaded(
     network: Network,
     settings: Settings,
     notice: str | None,
+    artifacts: Artifacts | None,
 ) -> LoadedModels:
     from embedding_pipeline.models.embedder import TimmEmbedder  # noqa: PLC0415 - see _network
 
+    how = description.embedder
     return LoadedModels(
         detector=detector,
-        embedder=TimmEmbedder(network, description.embedder),
+        embedder=finished(TimmEmbedder(network, how), how, artifacts),
         description=description,
         notice=notice or _notice(description, settings),
     )
@@ -171,7 +191,7 @@ def _network(embedder: Weights | None, random_name: str | None) -> Module:
     return build_network(embedder)
 
 
-def _describe_detector(weights: Weights, settings: Settings) -> DetectorDescription:
+def _describe_detector(weights: Weights, settings: Settings, crop_size: int) -> DetectorDescription:
     input_size = -(-settings.detector_input_size // _STRIDE) * _STRIDE
     further = tuple(int(size) for size in settings.further_sizes.split(",") if size)
     longest = max(input_size, *further) if further else input_size
@@ -189,7 +209,9 @@ def _describe_detector(weights: Weights, settings: Settings) -> DetectorDescript
         join_iou=settings.join_iou if further or settings.detector_flip else 0.0,
         class_agnostic_iou=settings.class_agnostic_iou,
         min_side=settings.min_side,
-        decode_long_side=_DECODED_INPUTS * longest if settings.shrink_on_load else 0,
+        decode_long_side=max(DETECTED_INPUTS * longest, _SHARP_CROPS * crop_size)
+        if settings.shrink_on_load
+        else 0,
     )
 
 
@@ -201,6 +223,7 @@ def _describe_embedder(
         dimension_of,
         random_sha256,
     )
+    from embedding_pipeline.models.pooling import usable_pooling  # noqa: PLC0415 - see _network
 
     config = data_config(network)
     return EmbedderDescription(
@@ -217,6 +240,8 @@ def _describe_embedder(
         interpolation=config.interpolation,
         crop_rule=settings.crop_rule,
         margin=0.0,
+        flip=settings.flip_average,
+        pooling=usable_pooling(network, settings.pooling, config.input_size),
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -39,6 +40,7 @@ def loaded(
     settings = Settings(
         models="packaged",
         data_dir=tmp_path_factory.mktemp("models"),
+        quality="plain",
         detector_input_size=640,
         runtime=request.param,
         precision="fp32",
@@ -178,10 +180,22 @@ def test_crops_reach_the_network_as_described(loaded: LoadedModels, bus: np.ndar
 
 
 @pytest.mark.data
-def test_object_coverage_with_default_settings(test_data: Path, tmp_path: Path) -> None:
-    """On coco128 the defaults find at least 54 % of the annotated objects again."""
-    defaults = resolve_models(Settings(models="packaged", data_dir=tmp_path))
-    coverage = measure(test_data / "coco128", defaults.detector)
+@pytest.mark.parametrize(
+    ("quality", "least", "documents"),
+    [("plain", 0.55, 0.9), ("default", 0.66, 1.3), ("best", 0.75, 2.0)],
+)
+def test_object_coverage_of_each_quality(
+    quality: Literal["plain", "default", "best"],
+    least: float,
+    documents: float,
+    test_data: Path,
+    tmp_path: Path,
+) -> None:
+    """On coco128 each finds at least its share again, with so many documents an object at most."""
+    models = resolve_models(
+        Settings(models="packaged", data_dir=tmp_path, quality=quality, precision="fp32")
+    )
+    coverage = measure(test_data / "coco128", models.detector)
     assert coverage.annotated == 929
-    assert coverage.share >= 0.55
-    assert coverage.documents <= coverage.annotated
+    assert coverage.share >= least
+    assert coverage.documents <= documents * coverage.annotated
