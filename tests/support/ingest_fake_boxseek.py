@@ -39,6 +39,8 @@ class LoggingDetector(FakeDetector):
         self, images: Sequence[NDArray[np.uint8]]
     ) -> list[tuple[tuple[Detection, ...], bool]]:
         """Quadrants; one line a picture in the log, all lines of a batch at once."""
+        if all(image.min() == image.max() for image in images):
+            return super().detect(images)  # the warm-up, which is nobody's picture
         time.sleep(float(os.environ.get("BOXSEEK_TEST_SLOW_S", "0")))
         self._pass_gate()
         log = os.environ.get("BOXSEEK_TEST_WORK_LOG")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -70,6 +71,10 @@ class Loaded:
     stamp: str = ""
 
 
+class _Stopped(Exception):
+    """The run is to end, and this batch has not begun."""
+
+
 class Backfill:
     """The work of one run, after the plan is made.
 
@@ -111,6 +116,8 @@ class Backfill:
         self._stop = stop
         self._in_place = in_place
         self._turns = Turns()
+        self._one_batch = threading.Lock()
+        self._writer = threading.current_thread()
 
     def work_off(self) -> None:
         """Bring every planned item into its state, or as many as there are until stop is set.
@@ -119,6 +126,7 @@ class Backfill:
             IngestError: the store or index is full, refuses or stays away; what is done is
                 kept and what is not is left for the next run.
         """
+        self._writer = threading.current_thread()
         bulk = BulkSize(self._batch_pictures, BULK_PICTURES)
         waiting: list[Loaded] = []
         since = time.monotonic()
@@ -133,6 +141,10 @@ class Backfill:
                     bulk.measured(len(waiting), time.monotonic() - began)
                     waiting, since = [], time.monotonic()
         self._write(waiting)
+
+    def _ending(self) -> bool:
+        """Whether no further batch is to begin; what waits to be written is finished."""
+        return self._stop.is_set() and threading.current_thread() is not self._writer
 
     def _read(self) -> Iterator[Loaded]:
         def planned() -> Iterator[SourceItem]:
@@ -175,14 +187,14 @@ class Backfill:
         """Run the models on what the index does not have.
 
         Two batches are on their way: while the models work on one, what is known of the other
-        is looked up, so that the models never wait.
+        is looked up, so that the models hardly wait. One that has not begun when stop is set is
+        left for the next run.
         """
 
         def modelled(batch: list[Loaded]) -> list[Loaded]:
-            if self._stop.is_set():
-                return []
-            with self._progress.busy("models"):
+            with self._progress.busy("models"), suppress(_Stopped):
                 return self._with_results(batch)
+            return []
 
         return read_ahead(
             batches, modelled, threads=MODEL_BATCHES, weight=lambda _: 1, budget=MODEL_BATCHES
@@ -207,11 +219,18 @@ class Backfill:
             key for key in data if key not in results and self._shelf.objects_of(key) is None
         ]
         if missing:
-            tasks = [PictureTask(data[key], key=key) for key in missing]
-            fresh = dict(zip(missing, self._models(tasks), strict=True))
-            self._spool.put(fresh)
-            results |= fresh
+            results |= self._made({key: data[key] for key in missing})
         return results
+
+    def _made(self, data: Mapping[str, bytes]) -> dict[str, PictureResult]:
+        """Model work, kept before the next batch begins: that is all that a kill can cost."""
+        with self._one_batch:
+            if self._ending():
+                raise _Stopped
+            tasks = [PictureTask(content, key=key) for key, content in data.items()]
+            fresh = dict(zip(data, self._models(tasks), strict=True))
+            self._spool.put(fresh)
+            return fresh
 
     def _write(self, batch: Sequence[Loaded]) -> None:
         """Write one bulk and note every item's state."""
