@@ -21,7 +21,7 @@ from embedding_pipeline.domain.entries import (
     object_id,
 )
 from embedding_pipeline.indexes.scoring import preferred
-from embedding_pipeline.ports.index import Floor, IndexVersion
+from embedding_pipeline.ports.index import Floor, IndexCounts, IndexVersion
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -93,6 +93,11 @@ class MemoryIndex:
         """See ObjectIndex."""
         keys = sorted(k for k in self._pictures if k > after)[:limit]
         return [self._pictures[k].entries[0] for k in keys]
+
+    def count(self) -> IndexCounts:
+        """See ObjectIndex."""
+        entries = sum(len(one.entries) - 1 for one in self._pictures.values())
+        return IndexCounts(len(self._pictures), entries)
 
     def object(self, entry_id: str) -> tuple[Entry, NDArray[np.float32]] | None:
         """See ObjectIndex."""

@@ -21,6 +21,7 @@ from embedding_pipeline.cli.app import app
 from embedding_pipeline.cli.display import json_of, mode_for, shown, text_of
 from embedding_pipeline.cli.ingesting import Manner, run_ingest
 from embedding_pipeline.cli.outcome import run_command
+from embedding_pipeline.cli.rebuilding import changed_settings
 from embedding_pipeline.cli.serving import address, listening
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.ingest_run import IngestOptions
@@ -272,3 +273,28 @@ def test_display_threads_end() -> None:
     with shown(Progress(), "plain", io.StringIO()):
         pass
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("words", [(), ("index",), ("models",)])
+def test_a_command_that_needs_another_word_prints_its_help(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2 and nothing but the help."""
+    with pytest.raises(SystemExit) as ended:
+        run_command(lambda: app(list(words), standalone_mode=False))
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert "Commands" in told.out
+    assert told.err.strip() == ""
+
+
+def test_options_of_a_reindex_are_settings() -> None:
+    """What is given stays, what a quality decides is decided anew, nonsense is named."""
+    before = Settings(_env_file=None, embedder="resnet50", quality="plain", score_floor=0.4)
+    after = changed_settings(before, {"quality": "best", "embedder": "resnet18"})
+    assert (after.embedder, after.score_floor) == ("resnet18", 0.4)
+    assert after.further_sizes == Settings(_env_file=None, quality="best").further_sizes
+    with pytest.raises(SettingsError, match="BOXSEEK_PRECISION='nonsense'"):
+        changed_settings(before, {"precision": "nonsense"})
+    with pytest.raises(SettingsError, match="no setting speed"):
+        changed_settings(before, {"speed": 3})
