@@ -39,11 +39,10 @@ from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.peak import flops_of, matrix_peak_flops
 from embedding_pipeline.models.quiet import import_ultralytics
 from embedding_pipeline.models.resolve import load_models, module_of, resolve_models
-from embedding_pipeline.models.samples import sample_crops, spread
+from embedding_pipeline.models.samples import crop_of, sample_crops, spread
 from embedding_pipeline.models.self_check import self_check
 from embedding_pipeline.models.settling import blobs, described
 from embedding_pipeline.models.torch_network import TorchNetwork
-from embedding_pipeline.pipeline.crop import cut, fill_of
 from embedding_pipeline.settings import Settings
 from minio_proxy.picture.decode import decode
 from minio_proxy.picture.header import Limits
@@ -207,22 +206,10 @@ def marked(
             )
             if (2 * half).min() >= SMALLEST_SIDE:
                 box = (*(center - half), *(center + half))
-                crops.append(crop(rgb, box, how))
+                crops.append(crop_of(rgb, box, how))
                 labels.append(label)
                 numbers.append(number)
     return crops, labels, np.array(numbers, np.int64)
-
-
-def crop(rgb: np.ndarray, box: Any, how: EmbedderDescription) -> np.ndarray:
-    """A box as the pipeline cuts it."""
-    return cut(
-        rgb,
-        box,
-        rule=how.crop_rule,
-        size=how.input_size,
-        interpolation=how.interpolation,
-        fill=fill_of(how.mean),
-    )
 
 
 def packaged_settings(folder: Path, **values: Any) -> tuple[LoadedModels, Settings]:

@@ -80,7 +80,7 @@ def sample_crops(
         [(detections, _)] = detector.detect([rgb])
         picture = whole((rgb.shape[1], rgb.shape[0]))
         for box, label in [(picture, None), *((d.box_xyxy, d.label) for d in detections)]:
-            crops.append(_crop(rgb, box, how))
+            crops.append(crop_of(rgb, box, how))
             labels.append(label)
             numbers.append(number)
     size = how.input_size
@@ -98,7 +98,14 @@ def spread(items: Sequence[T], count: int) -> list[T]:
     return [items[round(at)] for at in np.linspace(0, len(items) - 1, count)]
 
 
-def _crop(rgb: NDArray[np.uint8], box: Box, how: EmbedderDescription) -> NDArray[np.uint8]:
+def crop_of(rgb: NDArray[np.uint8], box: Box, how: EmbedderDescription) -> NDArray[np.uint8]:
+    """Cut one box out of a picture as the pipeline does: ``(S, S, 3)`` uint8 RGB.
+
+    Args:
+        rgb: ``(H, W, 3)`` uint8, upright.
+        box: x1 y1 x2 y2, pixels.
+        how: its crop rule, size, margin and interpolation make the crop.
+    """
     return cut(
         rgb,
         box,
