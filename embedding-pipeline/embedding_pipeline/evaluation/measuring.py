@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from embedding_pipeline.bootstrap import ModelSource
 from embedding_pipeline.evaluation.asking import Asked, Worst
@@ -28,6 +29,9 @@ from embedding_pipeline.settings import Settings
 
 KINDS_SHOWN = ("asked", "detected", "image")
 """Kinds of queries whose worst are kept."""
+
+SEARCH_SETTINGS = ("index", "label_weight", "fold", "min_score")
+"""What decides rankings beside the models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class Measurement:
         problems: what could not be used or asked; nothing is left out silently.
         unknown_classes: marked classes that the detector does not know; it cannot find them.
         image_names: picture names by image key.
+        description: of the models, as an index keeps it.
+        search: settings of the search in force.
     """
 
     name: str
@@ -81,6 +87,8 @@ class Measurement:
     problems: tuple[Problem, ...]
     unknown_classes: tuple[str, ...]
     image_names: dict[str, str] = field(repr=False)
+    description: dict[str, Any] = field(default_factory=dict, repr=False)
+    search: dict[str, Any] = field(default_factory=dict)
 
     def figures(self) -> dict[str, Figure]:
         """Every measure that this set gave, in the order of the catalogue."""
@@ -148,6 +156,8 @@ def measure(
             problems=tuple(problems),
             unknown_classes=tuple(sorted(marked - set(known))),
             image_names=dict(gallery.names),
+            description=loaded.description.to_json() if loaded else {},
+            search={name: getattr(settings, name) for name in SEARCH_SETTINGS},
         )
 
 

@@ -49,6 +49,8 @@ def _row(row: Measurement) -> dict[str, Any]:
     return {
         "name": row.name,
         "models": row.models,
+        "description": row.description,
+        "search": row.search,
         "notice": row.notice,
         "pictures": row.pictures,
         "objects": row.objects,

@@ -47,6 +47,9 @@ def test_eval_writes_table_json_and_report(
         "CROP_RULE=squash,MIN_SCORE=0.99",
     ]
     assert len(value["rows"]) == 4
+    descriptions = [row["description"]["embedder"]["crop_rule"] for row in value["rows"]]
+    assert descriptions == ["letterbox", "squash", "squash", "squash"]
+    assert [row["search"]["min_score"] for row in value["rows"]] == [-1.0, 0.99, -0.3, -0.3]
     assert value["rows"][0]["figures"]["image_map10"]["value"] == 1.0
     assert value["difference"]["measures"]["nothing_wrong"]["pictures"] == 2
     page = (tmp_path / "r.html").read_text()
