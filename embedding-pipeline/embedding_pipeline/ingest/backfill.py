@@ -9,15 +9,15 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.bulk_size import BulkSize
 from embedding_pipeline.ingest.ledger import Ledger, LedgerRow, metadata_text
-from embedding_pipeline.ingest.library import Models, result_problem
+from embedding_pipeline.ingest.library import Models
+from embedding_pipeline.ingest.modelling import Loaded, Modelling
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ingest.shelving import Incoming, Shelf, Shelved
@@ -29,12 +29,10 @@ from embedding_pipeline.ingest.source_items import (
     State,
     readable,
 )
-from embedding_pipeline.ingest.stages import Turns, in_background, read_ahead
-from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
+from embedding_pipeline.ingest.stages import in_background, read_ahead
 from minio_proxy.records import Place, RecordPart
 
 READ_THREADS = 4
-MODEL_BATCHES = 2
 HELD_BYTES = 128 * 1024 * 1024
 """Most bytes of files that are read ahead, and again that wait to be written."""
 UNKNOWN_BYTES = HELD_BYTES // 8
@@ -48,31 +46,6 @@ WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
 _EXCHANGED = Problem(
     "failed", "index", "the models were exchanged meanwhile", "model_mismatch", retryable=True
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An item on its way: read, perhaps run through the models, or failed on the way.
-
-    Args:
-        item: what the source listed; its version is that of the bytes read.
-        data: the bytes; empty with a problem.
-        image_key: SHA-256 of the bytes; None when they were not read.
-        result: what the models made of it; None when the index has it already.
-        problem: why it goes no further.
-        stamp: of the source's file, for records that point there.
-    """
-
-    item: SourceItem
-    data: bytes = field(default=b"", repr=False)
-    image_key: str | None = None
-    result: PictureResult | None = None
-    problem: Problem | None = None
-    stamp: str = ""
-
-
-class _Stopped(Exception):
-    """The run is to end, and this batch has not begun."""
 
 
 class Backfill:
@@ -109,15 +82,14 @@ class Backfill:
         self._ledger = ledger
         self._spool = spool
         self._shelf = shelf
-        self._models = models
         self._progress = progress
         self._collection = collection
         self._batch_pictures = batch_pictures
         self._stop = stop
         self._in_place = in_place
-        self._turns = Turns()
-        self._one_batch = threading.Lock()
-        self._writer = threading.current_thread()
+        self._modelling = Modelling(
+            spool=spool, shelf=shelf, models=models, progress=progress, stop=stop
+        )
 
     def work_off(self) -> None:
         """Bring every planned item into its state, or as many as there are until stop is set.
@@ -126,11 +98,10 @@ class Backfill:
             IngestError: the store or index is full, refuses or stays away; what is done is
                 kept and what is not is left for the next run.
         """
-        self._writer = threading.current_thread()
         bulk = BulkSize(self._batch_pictures, BULK_PICTURES)
         waiting: list[Loaded] = []
         since = time.monotonic()
-        with in_background(self._modelled(self._batches(self._read()))) as batches:
+        with in_background(self._modelling.batches(self._batches(self._read()))) as batches:
             for batch in batches:
                 waiting += batch
                 late = time.monotonic() - since > BULK_WAIT_S
@@ -141,10 +112,6 @@ class Backfill:
                     bulk.measured(len(waiting), time.monotonic() - began)
                     waiting, since = [], time.monotonic()
         self._write(waiting)
-
-    def _ending(self) -> bool:
-        """Whether no further batch is to begin; what waits to be written is finished."""
-        return self._stop.is_set() and threading.current_thread() is not self._writer
 
     def _read(self) -> Iterator[Loaded]:
         def planned() -> Iterator[SourceItem]:
@@ -182,55 +149,6 @@ class Backfill:
                 batch = []
         if batch:
             yield batch
-
-    def _modelled(self, batches: Iterator[list[Loaded]]) -> Iterator[list[Loaded]]:
-        """Run the models on what the index does not have.
-
-        Two batches are on their way: while the models work on one, what is known of the other
-        is looked up, so that the models hardly wait. One that has not begun when stop is set is
-        left for the next run.
-        """
-
-        def modelled(batch: list[Loaded]) -> list[Loaded]:
-            with self._progress.busy("models"), suppress(_Stopped):
-                return self._with_results(batch)
-            return []
-
-        return read_ahead(
-            batches, modelled, threads=MODEL_BATCHES, weight=lambda _: 1, budget=MODEL_BATCHES
-        )
-
-    def _with_results(self, batch: Sequence[Loaded]) -> list[Loaded]:
-        results = self._results({one.image_key: one.data for one in batch if one.image_key})
-        return [_joined(one, results.get(one.image_key or "")) for one in batch]
-
-    def _results(self, data: dict[str, bytes]) -> dict[str, PictureResult]:
-        """Results by key: kept ones, and fresh ones of what the index does not have.
-
-        The same picture in two batches is one batch's work; the other finds the kept result.
-        """
-        with self._turns.hold(data):
-            return self._kept_or_made(data)
-
-    def _kept_or_made(self, data: dict[str, bytes]) -> dict[str, PictureResult]:
-        kept = {key: self._spool.get(key) for key in data}
-        results = {key: result for key, result in kept.items() if result is not None}
-        missing = [
-            key for key in data if key not in results and self._shelf.objects_of(key) is None
-        ]
-        if missing:
-            results |= self._made({key: data[key] for key in missing})
-        return results
-
-    def _made(self, data: Mapping[str, bytes]) -> dict[str, PictureResult]:
-        """Model work, kept before the next batch begins: that is all that a kill can cost."""
-        with self._one_batch:
-            if self._ending():
-                raise _Stopped
-            tasks = [PictureTask(content, key=key) for key, content in data.items()]
-            fresh = dict(zip(data, self._models(tasks), strict=True))
-            self._spool.put(fresh)
-            return fresh
 
     def _write(self, batch: Sequence[Loaded]) -> None:
         """Write one bulk and note every item's state."""
@@ -278,8 +196,7 @@ class Backfill:
         """
         if not shelved.needs_models or one.image_key is None:
             return one
-        self._spool.drop([one.image_key])
-        return self._with_results([one])[0]
+        return self._modelling.anew(one)
 
     def _incoming(self, one: Loaded) -> Incoming:
         part = RecordPart(
@@ -342,13 +259,6 @@ def _weight(item: SourceItem) -> int:
     if item.problem is not None:
         return 0
     return UNKNOWN_BYTES if item.size_bytes is None else item.size_bytes
-
-
-def _joined(one: Loaded, result: PictureResult | None) -> Loaded:
-    """An item with its result; a failed result is the item's problem."""
-    if result is None:
-        return one
-    return replace(one, result=result, problem=one.problem or result_problem(result))
 
 
 def _is_open(one: Shelved) -> bool:
