@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -23,6 +24,7 @@ class Exchange:
         method: HTTP method.
         path: with the query.
         body: of the request; a fault may change it before it is sent on.
+        headers: of the request, their names in small letters.
         status: of the answer.
         answer: body of the answer.
         cut: close the connection without an answer.
@@ -32,6 +34,7 @@ class Exchange:
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
     status: int = 0
     answer: bytes = b""
     cut: bool = False
@@ -72,12 +75,17 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(target: str) -> Iterator[FaultProxy]:
-    """Run a proxy to a server on a free port of loopback."""
+def fault_proxy(target: str, tls: ssl.SSLContext | None = None) -> Iterator[FaultProxy]:
+    """Run a proxy to a server on a free port of loopback, behind TLS if a context is given."""
     proxy = FaultProxy()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy, urlsplit(target).netloc))
     server.daemon_threads = True
-    proxy.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls is not None:
+        # The handshake is left to the handler's thread: a client that refuses it stops nobody.
+        server.socket = tls.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    proxy.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -109,13 +117,14 @@ def _handler(proxy: FaultProxy, netloc: str) -> type[BaseHTTPRequestHandler]:
 
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            exchange = Exchange(self.command, self.path, body)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            exchange = Exchange(self.command, self.path, body, headers)
             proxy.seen.append(exchange)
             proxy.before(exchange)
             if exchange.forward:
                 connection = HTTPConnection(netloc, timeout=60)
-                headers = {k: v for k, v in self.headers.items() if k.lower() in _PASSED}
-                connection.request(self.command, self.path, exchange.body or None, headers)
+                passed = {name: headers[name] for name in _PASSED & headers.keys()}
+                connection.request(self.command, self.path, exchange.body or None, passed)
                 response = connection.getresponse()
                 exchange.status, exchange.answer = response.status, response.read()
                 connection.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,6 +51,13 @@ class OwnServer:
         self._log = log
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id while it runs."""
+        if self._process is None:
+            raise AssertionError(f"{self.url} does not run")
+        return self._process.pid
 
     def start(self) -> None:
         """Start the process without waiting for it."""
@@ -127,12 +135,43 @@ def own_elasticsearch(folder: Path, nodes: int = 1) -> Iterator[list[OwnServer]]
 @contextmanager
 def own_minio(folder: Path) -> Iterator[tuple[OwnServer, servers.TestServers]]:
     """A MinIO that answers, and how to reach it; ended afterwards."""
+    with _minio(folder, [], folder / "data") as found:
+        yield found
+
+
+@contextmanager
+def own_minio_on_small_disk(
+    folder: Path, size_mb: int
+) -> Iterator[tuple[servers.TestServers, Path]]:
+    """A MinIO whose data lie in a file system of this size, which goes when it ends.
+
+    The file system is one of memory in a namespace of the process; where the machine allows
+    no such namespace, the test is skipped.
+
+    Yields:
+        How to reach MinIO, and the root of the file system, to fill it up with a file.
+    """
+    small = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if shutil.which("unshare") is None or subprocess.run([*small, "true"], check=False).returncode:
+        pytest.skip("it needs a small file system, and this machine allows no mount namespace")
+    disk = folder / "disk"
+    disk.mkdir(parents=True)
+    mounting = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
+    prefix = [*small, mounting, f"{size_mb}m", str(disk)]
+    with _minio(folder, prefix, disk / "data") as (server, known):
+        yield known, Path(f"/proc/{server.pid}/root{disk}")
+
+
+@contextmanager
+def _minio(
+    folder: Path, prefix: Sequence[str], data: Path
+) -> Iterator[tuple[OwnServer, servers.TestServers]]:
     need_native()
     folder.mkdir(parents=True, exist_ok=True)
     (port,) = free_ports(1)
     known = servers.TestServers("native", "", f"http://127.0.0.1:{port}", "boxseek", "boxseek-test")
     server = OwnServer(
-        servers.native("processes").minio_command(folder / "data", port=port),
+        [*prefix, *servers.native("processes").minio_command(data, port=port)],
         known.s3_endpoint,
         "/minio/health/ready",
         folder / "minio.log",

@@ -8,6 +8,7 @@ one of the same name.
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import Mapping
@@ -248,7 +249,9 @@ def _client(settings: Settings) -> Elasticsearch:
         options["api_key"] = key
     elif settings.elasticsearch_username:
         password = settings.elasticsearch_password.get_secret_value()
-        options["basic_auth"] = (settings.elasticsearch_username, password)
+        # The client's own basic_auth stops at a letter that is not ASCII.
+        user = f"{settings.elasticsearch_username}:{password}".encode()
+        options["headers"] = {"authorization": f"Basic {base64.b64encode(user).decode()}"}
     if settings.elasticsearch_ca_file:
         options["ca_certs"] = settings.elasticsearch_ca_file
     urls = [url.strip() for url in settings.elasticsearch_url.split(",") if url.strip()]

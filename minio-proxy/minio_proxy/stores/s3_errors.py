@@ -24,6 +24,8 @@ from minio_proxy.errors import (
 )
 
 NO_SUCH_BUCKET: Final = "NoSuchBucket"
+NO_SPACE: Final = "no space left on device"
+"""MinIO tells a disk that fills up while it writes as InternalError with this cause."""
 
 # All that the client, its connections and its reading of answers are known to raise.
 VENDOR_ERRORS: Final = (MinioException, HTTPError, OSError, ParseError)
@@ -99,6 +101,8 @@ def from_vendor(error: BaseException, key: str) -> ProxyError:
 def _from_code(error: S3Error, key: str) -> ProxyError:
     code = error.code or ""
     kind = _BY_CODE.get(code) or _by_status(error.response.status)
+    if NO_SPACE in (error.message or ""):
+        kind = StoreFull
     if kind is ObjectNotFound:
         return ObjectNotFound(f"No object {key!r} is in the store.", key=key)
     advice = f"; {_ADVICE[kind]}" if kind in _ADVICE else ""

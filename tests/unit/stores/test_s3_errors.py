@@ -58,6 +58,14 @@ def test_every_exception_of_the_connections_is_caught() -> None:
         assert issubclass(kind, (*VENDOR_ERRORS, Warning)), name
 
 
+def test_a_disk_that_fills_up_while_it_is_written_is_full() -> None:
+    """MinIO answers InternalError then, and only its message names the cause."""
+    message = "We encountered an internal error: cause(no space left on device)"
+    response = urllib3.HTTPResponse(status=500)
+    found = from_vendor(S3Error(response, "InternalError", message, "/r", "id", "host"), "a/b")
+    assert type(found) is StoreFull
+
+
 @pytest.mark.parametrize(
     ("code", "status", "expected"),
     [
