@@ -15,7 +15,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-models bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest reindex eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-models bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ proxy: setup ## Serve originals and thumbnails alone
 ingest: setup ## Index an archive: make ingest SRC=folder|s3://bucket/prefix|list.csv
 	@test -n "$(SRC)" || { echo "Say what to index: make ingest SRC=/path/to/pictures"; exit 2; }
 	@$(BIN)/boxseek ingest "$(SRC)" $(ARGS)
+
+reindex: setup ## Make the index anew with other models while it serves: make reindex ARGS="--embedder resnet50"
+	@$(BIN)/boxseek reindex $(ARGS)
 
 eval: setup ## Measure what is found: make eval DATA=labelled-set ARGS="--html report.html"
 	@test -n "$(DATA)" || { echo "Say what to measure on: make eval DATA=/labelled/pictures (docs/evaluation.md has the forms)"; exit 2; }
