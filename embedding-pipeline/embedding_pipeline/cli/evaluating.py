@@ -26,6 +26,7 @@ from embedding_pipeline.evaluation.comparing import (
     compare,
     named_settings,
     overridden,
+    run_like,
 )
 from embedding_pipeline.evaluation.labelled import LabelledSet
 from embedding_pipeline.evaluation.measuring import Measurement, Options, measure
@@ -88,11 +89,12 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
         options = replace(recipe.options, most_queries=options.most_queries)
     labelled = read_labelled(wanted.place, form_named(wanted.form)).limited(wanted.most_pictures)
     sides = _sides(settings, wanted)
-    rows = []
+    rows: list[Measurement] = []
     with watching(sys.stderr) as watcher_of:
         for name, side in sides:
             watcher = watcher_of(name)
-            rows.append(measure(name, side, labelled, watcher, options=options, models=models))
+            alike = run_like(side, rows[0]) if rows else side
+            rows.append(measure(name, alike, labelled, watcher, options=options, models=models))
     comparison = compare(rows[0], rows[1]) if wanted.compare else None
     _write(wanted, labelled, rows, comparison)
     if wanted.html_file is not None:

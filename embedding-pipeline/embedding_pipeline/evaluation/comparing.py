@@ -100,6 +100,24 @@ def baseline_settings(settings: Settings, baseline: Baseline) -> Settings:
     return overridden(settings, baseline.settings)
 
 
+def run_like(settings: Settings, first: Measurement) -> Settings:
+    """Settings with the runtime and precision that the first measurement settled on.
+
+    What computes the models is settled by measuring, which a busy machine can upset; a difference
+    shall come from what differs. What the settings name stays, and so does everything where
+    detector and embedder run differently or another embedder is named.
+    """
+    how = first.description
+    if not how or how["detector"]["runtime"] != how["embedder"]["runtime"]:
+        return settings
+    named = settings.embedder.removeprefix("random:").partition(".")[0]
+    if named and named not in how["embedder"]["name"]:
+        return settings
+    found = {name: how["embedder"][name] for name in ("runtime", "precision")}
+    given = settings.model_fields_set
+    return overridden(settings, {name: one for name, one in found.items() if name not in given})
+
+
 def named_settings(settings: Settings, text: str) -> tuple[str, Settings]:
     """The settings that one side of ``--compare`` names.
 

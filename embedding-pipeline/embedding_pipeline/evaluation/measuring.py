@@ -129,7 +129,9 @@ def measure(
             with suppress(OSError):  # fill_gallery names it
                 yield picture.read(settings.max_bytes)
 
+    watcher.begin("loading models", 1)
     with trial(settings, models, samples) as boxseek:
+        watcher.advance()
         loaded = boxseek.models
         known = loaded.detector.labels if loaded else ()
         labelled = labelled.named(known).with_aliases(known)

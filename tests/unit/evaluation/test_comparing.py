@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from embedding_pipeline.evaluation.comparing import (
     baseline_settings,
     compare,
     named_settings,
+    run_like,
 )
+from embedding_pipeline.evaluation.measuring import Measurement
 from embedding_pipeline.evaluation.tallies import Tally
 from embedding_pipeline.settings import Settings
 from minio_proxy.errors import SettingsError
 from support.evaluation_samples import sample_measurement
+from support.models_fakes import fake_description
 
 
 def test_nothing_names_the_settings_in_force() -> None:
@@ -69,6 +73,25 @@ def test_baselines_are_the_seeds_ways_whatever_is_in_force() -> None:
         assert (side.further_sizes, side.detector_flip, side.pooling) == ("", False, "own")
         assert (side.label_weight, side.fold) == (0.0, False)
     assert (article.max_objects, code.max_objects, code.batch_pictures) == (300, 1, 1)
+
+
+def _ran(detector: str, embedder: str, precision: str) -> Measurement:
+    description = fake_description().to_json()
+    description["detector"]["runtime"] = detector
+    description["embedder"] |= {"runtime": embedder, "precision": precision}
+    return replace(sample_measurement("first"), description=description)
+
+
+def test_further_sides_run_as_the_first_one_settled() -> None:
+    """What is named stays; other embedders and mixed runtimes settle for themselves."""
+    first = _ran("openvino", "openvino", "int8")
+    alike = run_like(Settings(crop_rule="squash"), first)
+    assert (alike.runtime, alike.precision, alike.crop_rule) == ("openvino", "int8", "squash")
+    assert run_like(Settings(precision="fp32"), first).precision == "fp32"
+    assert run_like(Settings(embedder="fake-embedder"), first).precision == "int8"
+    assert run_like(Settings(embedder="resnet18"), first).precision == "auto"
+    assert run_like(Settings(), _ran("native", "openvino", "fp32")).runtime == "auto"
+    assert run_like(Settings(), sample_measurement("nothing known")).runtime == "auto"
 
 
 def test_comparison_has_what_both_sides_have() -> None:
