@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -180,13 +181,17 @@ class Workshop:
 
     Args:
         folder: of the data.
+        batch_pictures: pictures in one batch of model work.
+        fsync: makes files of the store durable.
     """
 
     open_bucket: Callable[[str], VersionedBucket] | None = None
 
-    def __init__(self, folder: Path, *, batch_pictures: int = 4) -> None:
+    def __init__(
+        self, folder: Path, *, batch_pictures: int = 4, fsync: Callable[[int], None] = os.fsync
+    ) -> None:
         self.folder = folder
-        self.store = TroubledStore(folder / "store")
+        self.store = TroubledStore(folder / "store", fsync=fsync)
         self.roots = RootFile(folder / "in-place.json")
         buckets = S3Places(self._open_bucket)
         self.originals = Originals(
