@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,9 @@ class Comparison:
             SAME_OBJECT_IOU).
         shared: mean share of the NEIGHBOURS nearest other pictures that both versions give.
         by_chance: what two unrelated orders would share.
+        same_label: share of an object's NEIGHBOURS that have its label, in the old and in the
+            new version; the detector's labels know nothing of the embedder, so this tells
+            which of two versions that do not agree is the better one.
         pictures: of the old and of the new version.
         objects: likewise.
     """
@@ -48,6 +51,7 @@ class Comparison:
     compared: int
     shared: float
     by_chance: float
+    same_label: tuple[float, float]
     pictures: tuple[int, int]
     objects: tuple[int, int]
 
@@ -56,7 +60,8 @@ class Comparison:
         return (
             f"{self.queries} sample queries: {self.self_found:.1%} find themselves first; "
             f"{self.shared:.0%} of the {NEIGHBOURS} nearest pictures are those of the version "
-            f"before (chance: {self.by_chance:.0%}, {self.compared} compared)"
+            f"before (chance: {self.by_chance:.0%}, {self.compared} compared); objects beside them "
+            f"have their label in {self.same_label[1]:.0%}, before in {self.same_label[0]:.0%}"
         )
 
 
@@ -75,6 +80,7 @@ def compare(old: ObjectIndex, new: ObjectIndex, *, queries: int = QUERIES) -> Co
     """Ask both versions with objects of the new one; both must be searchable."""
     asked = self_found = 0
     shares: list[float] = []
+    labelled: list[tuple[float, float]] = []
     for number, picture in enumerate(sample_pictures(new, queries)):
         row = 1 + number % (len(picture.entries) - 1) if len(picture.entries) > 1 else 0
         entry, vector = picture.entries[row], picture.vectors[row]
@@ -85,7 +91,9 @@ def compare(old: ObjectIndex, new: ObjectIndex, *, queries: int = QUERIES) -> Co
             mine = _neighbours(new, entry, vector)
             theirs = _neighbours(old, entry, earlier)
             if theirs:
-                shares.append(len(set(mine) & set(theirs)) / len(theirs))
+                shares.append(len(mine.keys() & theirs.keys()) / len(theirs))
+            if mine and theirs and entry.label is not None:
+                labelled.append((_same_label(entry, theirs), _same_label(entry, mine)))
     counts = old.count(), new.count()
     others = max(counts[1].pictures - 1, 1)
     return Comparison(
@@ -94,6 +102,7 @@ def compare(old: ObjectIndex, new: ObjectIndex, *, queries: int = QUERIES) -> Co
         compared=len(shares),
         shared=float(np.mean(shares)) if shares else 1.0,
         by_chance=min(1.0, NEIGHBOURS / others),
+        same_label=_means(labelled),
         pictures=(counts[0].pictures, counts[1].pictures),
         objects=(counts[0].objects, counts[1].objects),
     )
@@ -111,7 +120,8 @@ def check_sane(comparison: Comparison, version: str) -> None:
         problem = f"only {comparison.self_found:.0%} of the sampled objects find themselves first"
     elif comparison.compared >= LEAST_PICTURES and comparison.pictures[1] >= LEAST_PICTURES:
         above = (comparison.shared - comparison.by_chance) / max(1 - comparison.by_chance, 1e-9)
-        if above < LEAST_SHARED:
+        before, after = comparison.same_label
+        if above < LEAST_SHARED and after < before:
             problem = "what lies near an object has little to do with the version before"
     if problem is None:
         return
@@ -151,8 +161,23 @@ def _earlier_vector(old: ObjectIndex, entry: Entry) -> NDArray[np.float32] | Non
     return vector if overlaps[best] >= SAME_OBJECT_IOU else None
 
 
-def _neighbours(index: ObjectIndex, entry: Entry, vector: NDArray[np.float32]) -> Sequence[str]:
-    """The nearest other pictures, best first, at most NEIGHBOURS."""
-    found = index.nearest(vector, limit=CANDIDATES, where=EntryFilter(kinds=(entry.kind,)))
-    keys = dict.fromkeys(one.image_key for one in found)
-    return [key for key in keys if key != entry.image_key][:NEIGHBOURS]
+def _neighbours(
+    index: ObjectIndex, entry: Entry, vector: NDArray[np.float32]
+) -> dict[str, str | None]:
+    """The nearest other pictures, at most NEIGHBOURS, and the label of what is near in each."""
+    near: dict[str, str | None] = {}
+    for one in index.nearest(vector, limit=CANDIDATES, where=EntryFilter(kinds=(entry.kind,))):
+        if one.image_key != entry.image_key and len(near) < NEIGHBOURS:
+            near.setdefault(one.image_key, one.label)
+    return near
+
+
+def _same_label(entry: Entry, near: Mapping[str, str | None]) -> float:
+    return sum(label == entry.label for label in near.values()) / len(near)
+
+
+def _means(pairs: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    if not pairs:
+        return 0.0, 0.0
+    old, new = np.mean(np.array(pairs), axis=0)
+    return float(old), float(new)

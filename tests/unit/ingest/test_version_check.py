@@ -35,7 +35,8 @@ def index_of(kind: str, seed: int = 0) -> MemoryIndex:
             rows = centres[number % CLASSES] + rows * 0.5
         if kind == "constant":
             rows = np.ones((3, SIZE))
-        made.append(picture(key, rows.tolist()))
+        label = f"class {number % CLASSES}"
+        made.append(picture(key, rows.tolist(), labels=[label, label]))
     return MemoryIndex(fake_description(SIZE), *made)
 
 
@@ -65,6 +66,16 @@ def test_wrong_weights_are_refused_with_advice(kind: str, reason: str) -> None:
     assert "boxseek index drop v2" in caught.value.message
 
 
+def test_a_good_version_after_a_bad_one_is_taken() -> None:
+    """They do not agree, but beside an object lie objects of its label again."""
+    found = compare(index_of("random", 2), index_of("good", 1))
+    assert found.shared < 0.3
+    before, after = found.same_label
+    assert before < 0.3
+    assert after > 0.8
+    check_sane(found, "v2")
+
+
 def test_the_same_models_share_everything() -> None:
     """A rebuild's comparison."""
     found = compare(index_of("good", 1), index_of("good", 1))
@@ -73,7 +84,7 @@ def test_the_same_models_share_everything() -> None:
 
 def test_of_few_pictures_only_self_finding_is_judged() -> None:
     """Ten neighbours of twelve pictures are shared by chance."""
-    few = Comparison(12, 1.0, 12, 0.0, 0.9, (12, 12), (24, 24))
+    few = Comparison(12, 1.0, 12, 0.0, 0.9, (0.9, 0.1), (12, 12), (24, 24))
     check_sane(few, "v2")
 
 
