@@ -207,9 +207,8 @@ class _Builder:
                 raise MalformedBody(f"The form has more than {MAX_FIELDS} fields.")
             return
         if len(self._form.files) >= self._max_files:
-            raise MalformedBody(
-                f"The form has more than {self._max_files} files.", limit=self._max_files
-            )
+            files = "1 file" if self._max_files == 1 else f"{self._max_files} files"
+            raise MalformedBody(f"The form has more than {files}.", limit=self._max_files)
         filename = options[b"filename"].decode("utf-8", "replace")
         self._file = FormFile(self._name, filename, self._max_file_bytes)
         self._form.files.append(self._file)

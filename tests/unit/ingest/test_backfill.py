@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from embedding_pipeline.ingest.ingest_run import IngestOptions
 from embedding_pipeline.ingest.library import Upload
 from embedding_pipeline.ingest.list_source import ListSource
 from embedding_pipeline.ingest.run_report import write_report
+from embedding_pipeline.ingest.source_items import Problem, SourceItem
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from minio_proxy.errors import StoreFull, StoreUnavailable
 from support.ingest_workshop import LIMITS, Workshop, fill_folder, jpeg, key_of
@@ -324,3 +325,56 @@ def test_a_csv_brings_metadata_and_its_changes(workshop: Workshop, photos: Path)
     assert report.plan["changed"] == 1
     assert workshop.index.held[key_of(jpeg(1))].entries[0].metadata == {"sku": "B2"}
     assert workshop.models.worked == []
+
+
+class ShutFolder(FolderSource):
+    """A folder of which one part cannot be read at the moment."""
+
+    shut = False
+
+    def items(self) -> Iterator[SourceItem]:
+        """See Source."""
+        problem = Problem("failed", "list", "cannot be read", "unreadable", retryable=True)
+        told = False
+        for item in super().items():
+            if not self.shut or not item.path.startswith("b/"):
+                yield item
+            elif not told:
+                told = True
+                yield SourceItem("b/", "", problem=problem)
+
+
+def test_nothing_below_a_folder_that_cannot_be_read_is_gone(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """Its pictures stay, and the folder itself is the failure that is told."""
+    for name in ("a", "b", "c"):
+        fill_folder(tmp_path / "deep" / name, 2, first=2 * ord(name))
+    source = ShutFolder(tmp_path / "deep", limits=LIMITS)
+    assert workshop.ingest(source).states == {"indexed": 6}
+    source.shut = True
+    (tmp_path / "deep" / "c" / "0199.jpg").unlink()
+    report = workshop.ingest(source, IngestOptions(delete=True, delete_share=0.5))
+    assert report.states == {"indexed": 5, "failed": 1}
+    assert (report.gone, report.deleted, report.exit_code) == (1, 1, 1)
+    assert len(workshop.index.held) == 5
+    source.shut = False
+    assert workshop.ingest(source).states == {"indexed": 5}
+
+
+def test_a_replaced_picture_goes_with_delete_alone(workshop: Workshop, photos: Path) -> None:
+    """Another source's and an upload's claim on it counts; a broken file is no replacement."""
+    workshop.library.add([Upload("u.jpg", jpeg(2))])
+    workshop.ingest(folder(photos))
+    for number in (1, 2, 3):
+        (photos / f"000{number}.jpg").write_bytes(jpeg(number + 50))
+    (photos / "0004.jpg").write_bytes(jpeg(4) + bytes(2_000_000))
+    assert workshop.ingest(folder(photos)).gone == 3
+    report = workshop.ingest(folder(photos), IngestOptions(delete=True, delete_share=0.2))
+    assert "--force-delete" in report.refusal
+    assert report.exit_code == 1
+    report = workshop.ingest(folder(photos), IngestOptions(delete=True, force_delete=True))
+    assert (report.gone, report.deleted) == (3, 2)
+    assert key_of(jpeg(2)) in workshop.index.held
+    assert key_of(jpeg(4)) in workshop.index.held
+    assert key_of(jpeg(1)) not in workshop.index.held
