@@ -13,22 +13,28 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from embedding_pipeline.domain.boxes import iou_matrix
 from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.errors import ModelError, WeightsChanged, WeightsNotFound
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.calibration import quantized
+from embedding_pipeline.models.downloads import sha256_of
 from embedding_pipeline.models.embedder import TimmEmbedder
 from embedding_pipeline.models.network import Way
-from embedding_pipeline.models.opening import open_embedder_network, openvino_embedder
+from embedding_pipeline.models.opening import (
+    open_detector_network,
+    open_embedder_network,
+    openvino_embedder,
+)
 from embedding_pipeline.models.openvino_model import kept, pack, unpack
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.peak import flops_of
 from embedding_pipeline.models.quiet import import_ultralytics
 from embedding_pipeline.models.resolve import load_models, module_of, resolve_models
 from embedding_pipeline.models.settling import blobs, described
+from embedding_pipeline.models.weights import Weights
 from embedding_pipeline.settings import Settings
 from minio_proxy.bootstrap import build_store
+from support.models_fakes import fake_description
 
 pytestmark = pytest.mark.models
 
@@ -246,29 +252,25 @@ def test_operations_are_counted_as_torch_counts_them(
     assert flops_of(model) == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
-def test_a_torch_detector_finds_the_same_on_openvino(tmp_path: Path) -> None:
-    """A .pt file with random weights: the same boxes on inputs of several shapes."""
+def test_a_torch_detector_computes_the_same_on_openvino(tmp_path: Path) -> None:
+    """A .pt file with random weights: the same rows for inputs of several shapes."""
     ultralytics = import_ultralytics(tmp_path)
     torch.manual_seed(3)
     path = tmp_path / "own.pt"
     ultralytics.YOLO("yolo11n.yaml").save(path)
-    from embedding_pipeline.models.downloads import sha256_of  # noqa: PLC0415 - after the file
-
-    common = {
-        "detector": str(path),
-        "trusted_sha256": sha256_of(path),
-        "detector_input_size": 160,
-        "score_floor": 1e-7,
-        "max_objects": 50,
-        "precision": "fp32",
-    }
-    found = {
-        runtime: resolve_models(_settings(tmp_path / "data", runtime=runtime, **common)).detector
+    weights = Weights("own", path, sha256_of(path), "local")
+    how = replace(fake_description().detector, name="own", sha256=weights.sha256)
+    settings = _settings(tmp_path / "data")
+    native, openvino = (
+        open_detector_network(weights, described(how, Way(runtime, "fp32")), settings)
         for runtime in ("native", "openvino")
-    }
+    )
+    assert native.traits == openvino.traits
     rng = np.random.default_rng(3)
-    images = [rng.integers(0, 255, (*shape, 3), np.uint8) for shape in ((120, 200), (200, 90))]
-    for native, openvino in zip(*(model.detect(images) for model in found.values()), strict=True):
-        a, b = (np.array([d.box_xyxy for d in side[0]]) for side in (native, openvino))
-        assert len(a) == len(b) > 0
-        assert iou_matrix(a, b).max(axis=1).min() >= 0.99
+    inputs = [
+        rng.integers(0, 255, (*shape, 3), np.uint8)
+        for shape in ((96, 160), (160, 64), (96, 160), (320, 320))
+    ]
+    for expected, found in zip(native.run(inputs), openvino.run(inputs), strict=True):
+        assert found.shape == expected.shape
+        assert found == pytest.approx(expected, abs=0.01)
