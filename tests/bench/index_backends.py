@@ -120,7 +120,12 @@ class ElasticsearchBackend:
     def make(self) -> ObjectIndex:
         """See Backend; refreshes come only once it is active, as while an index is rebuilt."""
         self.remove()
-        return _filled_hidden(self._catalog)
+        index = _filled_hidden(self._catalog)
+        # Segments below 1 GB would be one compound file each, whose parts have no sizes.
+        self._client.indices.put_settings(
+            index=f"{self.prefix}-*", settings={"index": {"compound_format": False}}
+        )
+        return index
 
     def found(self) -> ObjectIndex | None:
         """See Backend."""
@@ -133,6 +138,8 @@ class ElasticsearchBackend:
 
     def weight(self) -> Weight:
         """See Backend."""
+        # Merged segments stay on disk until the next commit.
+        self._client.indices.flush(index=f"{self.prefix}-*")
         stats = self._client.indices.stats(
             index=f"{self.prefix}-*", metric=["store", "segments"], include_segment_file_sizes=True
         )["_all"]["primaries"]
@@ -140,13 +147,13 @@ class ElasticsearchBackend:
         quick = [files.get(name, {}).get("size_in_bytes") for name in QUICK_FILES[self._index_type]]
         return Weight(
             disk_bytes=stats["store"]["size_in_bytes"],
-            # Small segments are one compound file each, whose parts have no sizes.
             quick_bytes=None if "cfs" in files or None in quick else sum(quick),
             segments=stats["segments"]["count"],
         )
 
     def server_cpu_s(self) -> float | None:
-        """See Backend."""
+        """See Backend; the server looks once a second at most."""
+        time.sleep(1.1)
         nodes = self._client.nodes.stats(metric="process")["nodes"].values()
         return float(sum(node["process"]["cpu"]["total_in_millis"] for node in nodes)) / 1000
 

@@ -13,7 +13,7 @@ _MARKS = {"hnsw": "o", "int8_hnsw": "s", "bbq_hnsw": "^", "lancedb": "D"}
 
 
 def draw(results: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Draw a curve an index over num_candidates; the file's suffix decides its format.
+    """Draw a curve an index over num_candidates (LanceDB has one point, it has no such number).
 
     Args:
         results: of the benchmark's JSON.
@@ -25,19 +25,21 @@ def draw(results: Sequence[Mapping[str, Any]], file: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
     for result in results:
         points = sorted(
-            (search["p50_ms"], search["recall"], search.get("num_candidates"))
+            (search["num_candidates"] or 0, search["p50_ms"], search["recall"])
             for search in result["searches"]
             if search["filter"] == "all"
         )
+        # The search with the default is in the sweep, or has no number of its own.
+        points = [point for point in points if point[0]] or points
         if not points:
             continue
         axes.plot(
-            [x for x, _, _ in points],
-            [y for _, y, _ in points],
+            [x for _, x, _ in points],
+            [y for _, _, y in points],
             marker=_MARKS.get(result["backend"], "o"),
             label=result["name"],
         )
-        for x, y, candidates in points:
+        for candidates, x, y in points:
             if candidates:
                 axes.annotate(
                     str(candidates), (x, y), (3, -9), textcoords="offset points", fontsize=7
