@@ -31,6 +31,7 @@ class Answer:
         truth: what it really shows, or None.
         score: as the product says it.
         right: it is of the class that was asked for.
+        object_id: of its entry.
     """
 
     image_key: str
@@ -39,6 +40,7 @@ class Answer:
     truth: str | None
     score: float
     right: bool
+    object_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,4 +177,12 @@ def sample(items: Iterable[str], most: int) -> list[str]:
 
 def _answer(found: ScoredEntry, truth: str | None, label: str) -> Answer:
     entry = found.entry
-    return Answer(entry.image_key, entry.box_xyxy, entry.label, truth, found.score, truth == label)
+    return Answer(
+        entry.image_key,
+        entry.box_xyxy,
+        entry.label,
+        truth,
+        found.score,
+        truth == label,
+        entry.object_id,
+    )

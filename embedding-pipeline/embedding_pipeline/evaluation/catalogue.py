@@ -42,8 +42,10 @@ class Measure:
 _CROP_MEANING = {
     "marked": "Marked crops of at least 32 x 32 pixels ask for each other: the embedder alone.",
     "asked": "A marked box of a picture is asked through the search; indexed objects answer.",
-    "asked_looks": "The same, without the weight of the class that the settings give.",
-    "asked_label": "The same, with the filter on the marked class.",
+    "archive": "The same against all that is marked: what the index lacks is missed, and a second "
+    "entry on one marked object is passed over.",
+    "asked_looks": "By marked crop, without the weight of the class that the settings give.",
+    "asked_label": "By marked crop, with the filter on the marked class.",
     "detected": "An indexed object asks for the others through the search.",
     "detected_looks": "The same, without the weight of the class that the settings give.",
     "detected_label": "The same, with the filter on the detector's label.",
@@ -51,6 +53,7 @@ _CROP_MEANING = {
 CROP_TITLES = {
     "marked": "marked crop among marked crops",
     "asked": "by marked crop",
+    "archive": "by marked crop, of all marked",
     "asked_looks": "by marked crop, looks alone",
     "asked_label": "by marked crop, label filter",
     "detected": "by detected crop",

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from embedding_pipeline.bootstrap import Boxseek
 from embedding_pipeline.domain.entries import Box, Entry
 from embedding_pipeline.evaluation.labelled import LabelledPicture, Problem, box_array
-from embedding_pipeline.evaluation.measures import covered_by, match_objects, true_classes
+from embedding_pipeline.evaluation.measures import (
+    covered_by,
+    match_objects,
+    true_classes,
+    true_objects,
+)
 from embedding_pipeline.evaluation.tallies import Tally
 from embedding_pipeline.ingest.library import Upload
 
@@ -44,6 +49,7 @@ class Document:
         box: pixels of the upright picture.
         label: what the detector says; None for one that people marked.
         truth: class of the marked object that it lies on, or None.
+        marked: number of that object among its picture's, or None.
     """
 
     object_id: str
@@ -51,6 +57,7 @@ class Document:
     box: Box
     label: str | None
     truth: str | None
+    marked: int | None = None
 
     @property
     def shorter_side(self) -> float:
@@ -78,6 +85,7 @@ class Gallery:
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     _totals: Counter[str] = field(default_factory=Counter)
     _by_picture: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    _marked: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, document: Document) -> None:
         """Add a document."""
@@ -90,6 +98,13 @@ class Gallery:
         """Documents that really show this class, in other pictures than this one."""
         own = self._by_picture[image_key][label] if image_key in self._by_picture else 0
         return self._totals[label] - own
+
+    def marked_elsewhere(self, label: str, image_key: str) -> int:
+        """Marked objects of this class, in the index or not, in other pictures than this one."""
+        if not self._marked:
+            for key, picture in self.pictures.items():
+                self._marked[key] = Counter(o.label for o in picture.objects if not o.ignored)
+        return sum(counts[label] for key, counts in self._marked.items() if key != image_key)
 
     def truth_of(self, object_id: str) -> str | None:
         """What an entry really shows; None also for one that is not here."""
@@ -151,21 +166,16 @@ def _measure(
     size_wh = entries[0].image_size_wh if entries else (1, 1)
     gallery.sizes[key] = size_wh
     objects = [entry for entry in entries if entry.kind == "object"]
-    truths = _truths(picture, picture.boxes(size_wh), objects)
-    for entry, truth in zip(objects, truths, strict=True):
-        gallery.add(Document(entry.object_id, key, entry.box_xyxy, entry.label, truth))
+    found = box_array([entry.box_xyxy for entry in objects])
+    rows = true_objects(box_array(picture.boxes(size_wh)), found)
+    truths = [None if row is None else picture.objects[row].label for row in rows]
+    for entry, truth, row in zip(objects, truths, rows, strict=True):
+        gallery.add(Document(entry.object_id, key, entry.box_xyxy, entry.label, truth, row))
     seen = {marked.label for marked in picture.objects}
     seen |= {entry.label for entry in objects if entry.label is not None}
     gallery.classes[key] = frozenset(seen | ({picture.label} if picture.label else set()))
     if picture.objects or picture.label is None:
         _count(picture, picture.boxes(size_wh), objects, truths, tallies)
-
-
-def _truths(
-    picture: LabelledPicture, boxes: Sequence[Box], objects: Sequence[Entry]
-) -> list[str | None]:
-    labels = [marked.label for marked in picture.objects]
-    return true_classes(box_array(boxes), labels, box_array([e.box_xyxy for e in objects]))
 
 
 def _count(

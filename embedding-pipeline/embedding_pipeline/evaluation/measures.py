@@ -63,13 +63,25 @@ def true_classes(
     Returns:
         M class names; None where no marked object overlaps with IoU >= 0.5.
     """
-    if not len(truth_labels) or not len(found_boxes):
+    rows = true_objects(truth_boxes, found_boxes)
+    return [None if row is None else truth_labels[row] for row in rows]
+
+
+def true_objects(
+    truth_boxes: NDArray[np.float64], found_boxes: NDArray[np.float64]
+) -> list[int | None]:
+    """Which marked object each finding overlaps most; None where none does with IoU >= 0.5.
+
+    Args:
+        truth_boxes: ``(N, 4)`` pixels, x1 y1 x2 y2.
+        found_boxes: ``(M, 4)`` likewise.
+    """
+    if not len(truth_boxes) or not len(found_boxes):
         return [None] * len(found_boxes)
     overlaps = iou_matrix(truth_boxes, found_boxes)
-    best = overlaps.argmax(axis=0)
     return [
-        truth_labels[row] if overlaps[row, column] >= IOU_FLOOR else None
-        for column, row in enumerate(best)
+        int(row) if overlaps[row, column] >= IOU_FLOOR else None
+        for column, row in enumerate(overlaps.argmax(axis=0))
     ]
 
 

@@ -14,6 +14,7 @@ from embedding_pipeline.errors import BoxseekError
 from embedding_pipeline.evaluation.asking import (
     ALL_PASS,
     OBJECTS,
+    Answer,
     Asked,
     again,
     first_pictures,
@@ -122,9 +123,12 @@ def _ask_marked(session: Session, asked: MarkedBox) -> None:
     page = service.search(request)
     session.tallies["ms_per_query"].add(name, (time.perf_counter() - started) * 1000)
     request = again(request, page)
+    answers = object_answers(page, asked.image_key, gallery.truth_of, asked.label)
+    marked = gallery.marked_elsewhere(asked.label, asked.image_key)
+    if marked:
+        rate(session.tallies, "archive", name, _each_once(gallery, answers), marked)
     possible = gallery.possible(asked.label, asked.image_key)
     if possible:
-        answers = object_answers(page, asked.image_key, gallery.truth_of, asked.label)
         average = rate(session.tallies, "asked", name, [a.right for a in answers], possible)
         session.worst["asked"].add(
             Asked(name, asked.image_key, asked.box, asked.label, average, tuple(answers[:K]))
@@ -256,6 +260,22 @@ def _service_on(boxseek: Boxseek, index: ObjectIndex) -> SearchService:
 def _labels(session: Session) -> Sequence[str]:
     models = session.boxseek.models
     return models.detector.labels if models else ()
+
+
+def _each_once(gallery: Gallery, answers: Sequence[Answer]) -> list[bool]:
+    """Whether each answer is right, each marked object once and those that are ignored never."""
+    seen: set[tuple[str, int]] = set()
+    right = []
+    for answer in answers:
+        marked = gallery.documents[answer.object_id].marked
+        if marked is not None:
+            if gallery.pictures[answer.image_key].objects[marked].ignored:
+                continue
+            if (answer.image_key, marked) in seen:
+                continue
+            seen.add((answer.image_key, marked))
+        right.append(answer.right)
+    return right
 
 
 def _variants(

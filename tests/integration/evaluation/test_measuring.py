@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from embedding_pipeline.evaluation.measuring import Measurement, Options, measur
 from embedding_pipeline.evaluation.reading import read_labelled
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.settings import Settings
-from support.models_fakes import FakeDetector, FakeEmbedder
+from support.models_fakes import FakeDetector, FakeEmbedder, quadrants
 
 # FakeDetector finds one object in every quadrant: person, car, dog, cat, at 0.9 to 0.6.
 PERSON_WHERE_IT_IS = "0 0.25 0.25 0.5 0.5"
@@ -67,6 +68,11 @@ def boxes(tmp_path: Path) -> Path:
     return folder
 
 
+def figures_items(result: Measurement, key: str) -> int:
+    """How many queries a figure is of."""
+    return result.figures()[key].items
+
+
 def _measured(place: Path, steps: Steps | None = None, **options: int) -> Measurement:
     labelled = read_labelled(place)
     chosen = Options(**options)  # type: ignore[arg-type]
@@ -90,6 +96,9 @@ def test_every_measure_of_marked_objects(boxes: Path) -> None:
         assert value[f"{kind}_p10"] == pytest.approx(0.1), kind
         assert 0.5 <= value[f"{kind}_map10"] <= 1.0, kind
         assert value[f"{kind}_recall50"] == 1.0, kind
+    # Of the archive: the person elsewhere is found, and so is the car, which is indexed as a cat.
+    assert value["archive_recall50"] == 1.0
+    assert figures_items(result, "archive_p10") == 4
     # Among labels "person" only the other picture's person is left.
     assert value["ann_recall10"] == 1.0
     assert result.figures()["asked_map10"].items == 4
@@ -196,3 +205,18 @@ def test_elasticsearch_gives_the_same_and_keeps_nothing(
         assert found[key].value == pytest.approx(expected[key].value), key
     with Elasticsearch(elasticsearch_url) as client:
         assert not client.indices.get(index="measured*", allow_no_indices=True).body
+
+
+def test_what_the_index_lacks_is_missed(boxes: Path) -> None:
+    """With the best detection alone, the car is in no index, and asking for it finds none."""
+
+    def best_alone(settings: Settings, description: ModelDescription | None) -> LoadedModels:
+        loaded = fake_models(settings, description)
+        return replace(loaded, detector=FakeDetector(lambda rgb: quadrants(rgb)[:1]))
+
+    labelled = read_labelled(boxes)
+    figures = measure("one", Settings(), labelled, Steps(), models=best_alone).figures()
+    assert figures["asked_recall50"].value == 1.0
+    assert figures["asked_recall50"].items == 2
+    assert figures["archive_recall50"].value == 0.5
+    assert figures["archive_recall50"].items == 4
