@@ -1,5 +1,5 @@
 /** Every word that the page shows. */
-import type { Level } from "./api/types";
+import type { Level, Status } from "./api/types";
 import { type ApiError, OFFLINE, STOPPED, TIMEOUT, UNREADABLE } from "./api/errors";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
@@ -10,6 +10,21 @@ const levels: Record<NonNullable<Level>, string> = {
   similar: "similar",
   weak: "weak",
 };
+
+/** Runs that fill or remake an index, as they are shown while they go on. */
+const runs: Record<string, string> = {
+  ingest: "Indexing",
+  rebuild: "Making the index anew",
+  reindex: "Making an index for other models",
+  import: "Importing",
+};
+
+/** Seconds as a person says them. */
+function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${(minutes / 60).toFixed(1)} h`;
+}
 
 export const texts = {
   level: levels,
@@ -278,7 +293,15 @@ export const texts = {
   },
 
   status: {
-    indexing: (done: number, total: number) => `Indexing ${done} of ${total}`,
+    indexing: ({ done, total, kind, what, images_per_s, left_s }: Status["indexing"]) =>
+      [
+        `${runs[kind ?? "ingest"]} ${done.toLocaleString("en")} of ${total.toLocaleString("en")}`,
+        what,
+        images_per_s ? `${images_per_s.toFixed(1)} pictures/s` : null,
+        typeof left_s === "number" ? `${duration(left_s)} left` : null,
+      ]
+        .filter(Boolean)
+        .join(" · "),
     loading: "The models are being loaded. Searching begins in a moment.",
     failed: (reason: string | null) => `The models could not be loaded. ${reason ?? ""}`,
     gone: "The service does not answer. The page keeps trying.",
