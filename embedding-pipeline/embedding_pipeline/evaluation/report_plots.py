@@ -13,7 +13,7 @@ from embedding_pipeline.evaluation.measuring import Measurement
 from embedding_pipeline.evaluation.session import Floors
 from embedding_pipeline.evaluation.tallies import Figure
 
-_LABELS, _WIDTH, _VALUES, _BAR = 290, 480, 90, 13
+_LABELS, _WIDTH, _VALUES, _BAR = 320, 450, 90, 13
 _PLOT_H, _PAD = 240, 46
 _POINTS = 101
 
