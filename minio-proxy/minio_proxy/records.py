@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -39,6 +40,21 @@ class Place:
     path: str
     size_bytes: int
     stamp: str
+
+
+def file_stamp(status: os.stat_result) -> str:
+    """Stamp of a file: size, time of change, and the time of change that nobody can set."""
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+
+
+def object_stamp(size_bytes: int, etag: str) -> str:
+    """Stamp of an object in a bucket."""
+    return f"{size_bytes}-{etag}"
+
+
+def etag_of(stamp: str) -> str:
+    """ETag of an object's stamp."""
+    return stamp.partition("-")[2]
 
 
 @dataclass(frozen=True, slots=True)
