@@ -101,12 +101,15 @@ class OwnServer:
 
 
 @contextmanager
-def own_elasticsearch(folder: Path, nodes: int = 1) -> Iterator[list[OwnServer]]:
+def own_elasticsearch(
+    folder: Path, nodes: int = 1, settings: Sequence[str] = ()
+) -> Iterator[list[OwnServer]]:
     """Nodes of a cluster, all answering; ended afterwards.
 
     Args:
         folder: for data and logs.
         nodes: how many; they find each other.
+        settings: more of them, ``name=value``.
     """
     need_native()
     folder.mkdir(parents=True, exist_ok=True)
@@ -125,6 +128,7 @@ def own_elasticsearch(folder: Path, nodes: int = 1) -> Iterator[list[OwnServer]]
                 seeds=transport,
                 masters=names,
             )
+            command += settings
             server = OwnServer(command, f"http://127.0.0.1:{port}", health, folder / f"{name}.log")
             stack.callback(server.end)
             server.start()
