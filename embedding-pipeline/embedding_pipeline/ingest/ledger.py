@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.ledger_rows import (
@@ -63,6 +63,7 @@ _REPLACED = """
   OR (entries.state IN ('indexed', 'duplicate') AND entries.image_key != former.image_key)
   OR (entries.state = 'rejected' AND entries.code != 'picture_too_large')
 """
+_LEFT = {"gone": _GONE, "replaced": _REPLACED}
 _PUT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
 
 
@@ -209,11 +210,15 @@ class Ledger:
             if row.state == "indexed":
                 _hand_over(connection, row.image_key, row.path)
 
-    def leftovers(self) -> Iterator[tuple[str, str]]:
-        """Path and image key of pictures that the source brought and no longer has."""
+    def leftovers(self, how: Literal["gone", "replaced"]) -> Iterator[tuple[str, str]]:
+        """Path and image key of pictures that the source brought and no longer has.
+
+        Args:
+            how: their path is gone, or has another content.
+        """
         after: tuple[bytes, str] = (b"", "")
         while page := self._all(
-            f"SELECT * FROM ({_GONE} UNION {_REPLACED}) WHERE (path, image_key) > (?, ?) "  # noqa: S608
+            f"SELECT * FROM ({_LEFT[how]}) WHERE (path, image_key) > (?, ?) "  # noqa: S608
             f"ORDER BY path, image_key LIMIT {PAGE_ROWS}",
             after,
         ):
@@ -221,9 +226,9 @@ class Ledger:
                 yield path_from_bytes(path), image_key
             after = page[-1]
 
-    def leftover_count(self) -> int:
+    def leftover_count(self, how: Literal["gone", "replaced"]) -> int:
         """How many leftovers there are."""
-        return int(self._all(f"SELECT count(*) FROM ({_GONE} UNION {_REPLACED})", [])[0][0])  # noqa: S608
+        return int(self._all(f"SELECT count(*) FROM ({_LEFT[how]})", [])[0][0])  # noqa: S608
 
     def drop_leftover(self, path: str, image_key: str) -> None:
         """Forget one of the leftovers."""

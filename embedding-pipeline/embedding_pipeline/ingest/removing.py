@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from embedding_pipeline.errors import DeleteRefused
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.shelving import Shelf
 from embedding_pipeline.ingest.source_items import readable
+
+_HOW: Final[tuple[Literal["gone", "replaced"], ...]] = ("gone", "replaced")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Removed:
     Args:
         left: pictures that the source brought and no longer has, before it began to remove.
         pictures: of them, those that went.
-        refusal: why none went although that was asked for; empty when it was not refused.
+        refusal: why others did not go although that was asked for; else empty.
     """
 
     left: int
@@ -78,21 +81,33 @@ class Removing:
             )
 
     def run(self, stop: threading.Event) -> Removed:
-        """Remove the leftovers of the ledger, if that was asked for and is not too much."""
-        left = self._ledger.leftover_count()
+        """Remove the leftovers of the ledger, if that was asked for.
+
+        Those whose path is gone and those that were replaced at it each have to be no more
+        than the share.
+        """
+        left = {how: self._ledger.leftover_count(how) for how in _HOW}
         if not self._wanted or stop.is_set():
-            return Removed(left)
-        if not self._forced and left > self._known() * self._share:
-            refusal = (
-                f"they are more than {self._share:.0%} of what is known, so they stay; "
-                "--force-delete removes them"
-            )
-            return Removed(left, refusal=refusal)
+            return Removed(sum(left.values()))
+        most = self._known() * self._share
+        pictures, refused = 0, 0
+        for how in _HOW:
+            if left[how] <= most or self._forced:
+                pictures += self._remove(how)
+            else:
+                refused += left[how]
+        refusal = (
+            f"{refused:,} are more than {self._share:.0%} of what is known, so they stay; "
+            "--force-delete removes them"
+        )
+        return Removed(sum(left.values()), pictures, refusal if refused else "")
+
+    def _remove(self, how: Literal["gone", "replaced"]) -> int:
         pictures = 0
-        for path, image_key in self._ledger.leftovers():
+        for path, image_key in self._ledger.leftovers(how):
             pictures += self._shelf.remove_source(image_key, self._source_name, readable(path))
             self._ledger.drop_leftover(path, image_key)
-        return Removed(left, pictures)
+        return pictures
 
     def _known(self) -> int:
         return sum(self._ledger.count().values())

@@ -31,7 +31,7 @@ class RunReport:
         worked: how many this run worked on, by the state they ended in.
         gone: pictures that are stored although the source no longer has them.
         deleted: of them, those that this run removed.
-        refusal: why none was removed although that was asked for; else empty.
+        refusal: why some were not removed although that was asked for; else empty.
         settled: pictures that had come or gone behind the index's back.
         objects: entries of kind object that this run wrote.
         elapsed_s: time of the work.
