@@ -105,7 +105,10 @@ def run_evaluation(settings: Settings, wanted: Wanted, models: ModelSource | Non
 
 def list_recipes() -> int:
     """Show every recipe: model, data, published figures."""
-    table = Table("recipe", "what", "data", "published")
+    table = Table()
+    table.add_column("recipe", no_wrap=True)
+    for title in ("what", "data", "published"):
+        table.add_column(title)
     for recipe in RECIPES:
         table.add_row(recipe.name, recipe.title, recipe.data, recipe.published or "-")
     Console().print(table)
