@@ -14,8 +14,7 @@ from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.quiet import import_nncf
 
 CALIBRATION_CROPS = 100
-"""Crops that ranges of values are taken from. 150 gave the figures that are known of int8
-(0.002 of P@10); a hundred take two thirds of the time and lie within noise of them."""
+"""Crops that ranges of values are taken from; docs/models.md has what retrieval then loses."""
 
 _ATTENTION = frozenset({"Softmax", "ScaledDotProductAttention"})
 
