@@ -121,7 +121,10 @@ def test_ties_within_a_preference_are_ordered_by_object_id(index: ObjectIndex, l
         index,
         [picture(i, ["dog", "cat"], vectors=np.repeat(same, 3, axis=0)) for i in range(20)],
     )
-    found = index.nearest(same[0], limit=limit, where=ALL, prefer=DOG)
+    query = same[0] + 0.5 * unit_vectors(1, seed="aside")[0]
+    query /= np.linalg.norm(query)
+    found = index.nearest(query, limit=limit, where=ALL, prefer=DOG)
+    assert found[0].score < DOG.same_from
     dogs = sorted(f"{key(i)}-001" for i in range(20))
     others = sorted(f"{key(i)}-{rank:03d}" for i in range(20) for rank in (0, 2))
     assert [hit.object_id for hit in found] == [*dogs, *others][:limit]
