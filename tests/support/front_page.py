@@ -37,7 +37,8 @@ PASTE = """([text, name, type]) => {
 
 PICTURES_THERE = """() => [...document.images].every((image) => {
   const { top, bottom } = image.getBoundingClientRect();
-  return bottom <= 0 || top >= innerHeight || (image.complete && image.naturalWidth > 0);
+  const seen = image.naturalWidth > 0 && getComputedStyle(image).opacity === "1";
+  return bottom <= 0 || top >= innerHeight || (image.complete && seen);
 })"""
 
 

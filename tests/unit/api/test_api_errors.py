@@ -86,7 +86,7 @@ def test_while_models_load_what_needs_them_is_503(tmp_path: Path) -> None:
         status = client.get("/v1/status").json()
         assert status["models"]["state"] == "ready"
         assert status["models"]["notice"]
-        assert status["indexing"] == {"state": "idle", "done": 0, "total": 0}
+        assert status["indexing"].items() >= {"state": "idle", "done": 0, "total": 0}.items()
 
 
 def test_models_that_cannot_be_loaded_are_named(tmp_path: Path) -> None:
