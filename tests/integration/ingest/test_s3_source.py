@@ -98,8 +98,9 @@ def test_a_bucket_is_brought_in_and_kept_in_step(
     fill(s3_server, bucket, {"in/0.jpg": jpeg(50)})
     client.remove_object(bucket, "in/Z.jpg")
     again = workshop.ingest(source, IngestOptions(delete=True))
-    assert (again.worked, again.deleted) == ({"indexed": 1}, 1)
+    assert (again.worked, again.deleted) == ({"indexed": 1}, 2)
     assert key_of(objects["in/Z.jpg"]) not in workshop.stored()
+    assert key_of(objects["in/0.jpg"]) not in workshop.stored()
     assert key_of(jpeg(50)) in workshop.stored()
     assert client.stat_object(bucket, "in/0.jpg").size == len(jpeg(50))
 
