@@ -34,7 +34,7 @@ from support.indexes_vectors import LatentVectors, pictures_of
 
 CLIENTS = (1, 4, 16)
 EVERY_S = 2.0
-ROUNDS = 3
+ROUNDS = 2
 STAGES = ("decode", "detect", "embed", "search")
 PICTURES_A_PUT = 200
 
