@@ -24,6 +24,7 @@ from embedding_pipeline.models.agreement import check_names
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.models.quiet import available_cores
+from embedding_pipeline.models.real import real_models
 from embedding_pipeline.pipeline.fetch import PictureFetcher
 from embedding_pipeline.pipeline.pictures import PicturePipeline
 from embedding_pipeline.pipeline.runner import Priority
@@ -42,6 +43,8 @@ from embedding_pipeline.search.service import SearchService
 from embedding_pipeline.settings import Settings
 from minio_proxy.bootstrap import ProxyServices, build_services
 from minio_proxy.picture.header import Limits
+
+__all__ = ["Boxseek", "ModelSource", "build_catalog", "limits_of", "pipeline_of", "real_models"]
 
 OBJECT_ID = re.compile(r"[0-9a-f]{64}-[0-9]{3}", re.ASCII)
 
@@ -308,27 +311,6 @@ def build_catalog(settings: Settings) -> IndexCatalog:
     from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog  # noqa: PLC0415 - as above
 
     return LanceDbCatalog(settings.data_dir / "index")
-
-
-def real_models(
-    settings: Settings,
-    description: ModelDescription | None,
-    artifacts: Artifacts | None = None,
-    samples: Callable[[], Iterable[bytes]] | None = None,
-) -> LoadedModels:
-    """Load the real models; torch is imported here and not before.
-
-    Args:
-        settings: what is wanted, and where to look.
-        description: of the models; None for those that the settings choose.
-        artifacts: where quantized networks and projections are kept.
-        samples: bytes of stored pictures, for what a choice has to learn from them.
-    """
-    from embedding_pipeline.models import resolve  # noqa: PLC0415 - see above
-
-    if description is not None:
-        return resolve.load_models(description, settings, artifacts=artifacts)
-    return resolve.resolve_models(settings, artifacts=artifacts, samples=samples)
 
 
 def pipeline_of(settings: Settings, models: LoadedModels) -> PicturePipeline:

@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Depends
 
-from embedding_pipeline.api.models import (
+from embedding_pipeline.api.serving import Served
+from embedding_pipeline.api.status_models import (
     Backends,
     Counts,
     HealthAnswer,
@@ -16,7 +17,6 @@ from embedding_pipeline.api.models import (
     ReadyAnswer,
     StatusAnswer,
 )
-from embedding_pipeline.api.serving import Served
 from embedding_pipeline.bootstrap import Boxseek
 from embedding_pipeline.domain.description import DetectorDescription, EmbedderDescription
 from embedding_pipeline.errors import BoxseekError

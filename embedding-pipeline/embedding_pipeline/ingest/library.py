@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from embedding_pipeline.domain.entries import PictureEntries
+from embedding_pipeline.ingest.changes import AfterChange, nothing_more
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.shelving import (
-    AfterChange,
     Incoming,
     Shelf,
     Shelved,
-    nothing_more,
     problem_of,
 )
 from embedding_pipeline.ingest.source_items import Problem, check_head

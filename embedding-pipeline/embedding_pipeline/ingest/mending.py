@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from embedding_pipeline.domain.entries import PictureEntries
+from embedding_pipeline.ingest.changes import fits
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import Models
-from embedding_pipeline.ingest.shelving import entries_of, fits, problem_of, with_record
+from embedding_pipeline.ingest.shelving import entries_of, problem_of, with_record
 from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import ObjectIndex

@@ -11,7 +11,6 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from embedding_pipeline.domain.entries import PictureEntries
 from embedding_pipeline.errors import (
@@ -20,6 +19,7 @@ from embedding_pipeline.errors import (
     IndexFull,
     IndexUnavailable,
 )
+from embedding_pipeline.ingest.changes import AfterChange, fits, nothing_more
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.pipeline.entries import to_entries
@@ -35,9 +35,6 @@ from minio_proxy.errors import (
 )
 from minio_proxy.originals import Originals
 from minio_proxy.records import PictureRecord, RecordPart
-
-AfterChange: TypeAlias = Callable[[ObjectIndex, Sequence[str]], None]
-"""Gets the version that was changed and the image keys of the pictures."""
 
 STORE_THREADS = 8
 _RETRYABLE = (StoreUnavailable, StoreFull, StoreDenied, IndexUnavailable, IndexFull, IndexDenied)
@@ -82,10 +79,6 @@ class Shelved:
     record: PictureRecord | None = None
     problem: Problem | None = None
     needs_models: bool = False
-
-
-def nothing_more(index: ObjectIndex, image_keys: Sequence[str]) -> None:
-    """Do nothing after a change: there is but one version."""
 
 
 class Shelf:
@@ -280,13 +273,6 @@ class Shelf:
             else one
             for one in stored
         ]
-
-
-def fits(result: PictureResult | None, index: ObjectIndex) -> bool:
-    """Whether a result may go into this version; one that does not tell its models may."""
-    if result is None or result.models is None:
-        return True
-    return not index.version.description.differences(result.models)
 
 
 def entries_of(
