@@ -21,6 +21,8 @@ from embedding_pipeline.search.results import Hit
 
 CANDIDATES_PER_IMAGE = 3
 GROWTH = 4
+MOST_CANDIDATES = 10_000
+"""Entries that one ranking looks at: Elasticsearch gives no more in one answer."""
 
 NO_FLOOR = -1.0
 """No score is below."""
@@ -67,9 +69,10 @@ def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
     """Order the best pictures, asking the index for more until there are enough.
 
     An index may answer with many entries of few pictures, so the number of candidates grows
-    until ``max_images`` pictures are found or no further entry can match.
+    until ``max_images`` pictures are found, no further entry can match, or MOST_CANDIDATES
+    were looked at.
     """
-    limit = max_images * CANDIDATES_PER_IMAGE
+    limit = min(max_images * CANDIDATES_PER_IMAGE, MOST_CANDIDATES)
     while True:
         found = index.nearest(
             question.vector, limit=limit, where=question.where, prefer=question.prefer
@@ -77,9 +80,9 @@ def rank(index: ObjectIndex, question: Question, *, max_images: int) -> Ranking:
         complete = len(found) < limit or found[-1].rank_score < question.min_score
         matching = [one for one in found if one.score >= question.min_score]
         keys = tuple(dict.fromkeys(one.image_key for one in matching))
-        if complete or len(keys) >= max_images:
+        if complete or len(keys) >= max_images or limit == MOST_CANDIDATES:
             break
-        limit *= GROWTH
+        limit = min(limit * GROWTH, MOST_CANDIDATES)
     keys, folded = _folded(index, question, keys[:max_images])
     if complete:
         return Ranking(keys, _facets(keys, matching), folded)

@@ -54,6 +54,16 @@ def test_grouping_asks_again_until_there_are_enough_pictures() -> None:
     assert index.asked == [30, 120]
 
 
+def test_no_more_is_asked_for_than_an_index_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few pictures the candidates are of, asking ends at the bound, with what there is."""
+    monkeypatch.setattr("embedding_pipeline.search.ranking.MOST_CANDIDATES", 50)
+    crowd = picture("crowd", [at(1 + n / 1000) for n in range(100)])
+    index = MemoryIndex(fake_description(2), crowd, picture("far", [at(30)]))
+    assert rank(index, question(), max_images=5).image_keys == ("crowd",)
+    assert rank(index, question(), max_images=600).image_keys == ("crowd",)
+    assert index.asked == [15, 50, 50]
+
+
 def test_facets_are_complete_though_the_candidates_had_only_the_best() -> None:
     """When the index held more than was asked for, it counts labels without scoring anything."""
     near = [
