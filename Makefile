@@ -10,6 +10,8 @@ ES_PORT ?= 9200
 S3_PORT ?= 9000
 NODES ?= 1
 BACKEND ?= embedded
+# Tests run beside each other; many of them wait for servers.
+TEST_WORKERS ?= 2
 # The page is built with the node and npm of the virtual environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
@@ -66,7 +68,7 @@ eval: setup ## Measure what is found: make eval DATA=labelled-set ARGS="--html r
 # --- check ---
 
 test: setup front test-front ## Run every test that this machine can run (says what is skipped and why)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(ARGS)
 
 test-front: setup search-front/dist/.made ## Run the page's unit tests and type check
 	@$(NPM) run --silent check

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytest_socket import socket_allow_hosts
@@ -12,8 +13,9 @@ from pytest_socket import socket_allow_hosts
 from support import servers
 
 # Read by Ultralytics and the hubs at import time, so set before any test imports them.
+_WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 os.environ.setdefault(
-    "YOLO_CONFIG_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "yolo")
+    "YOLO_CONFIG_DIR", str(Path(__file__).parent.parent / ".pytest_cache" / "yolo" / _WORKER)
 )
 os.environ.setdefault("YOLO_OFFLINE", "True")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
@@ -80,7 +82,10 @@ KINDS = ("unit", "contract", "integration", "e2e")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, the browser's last: it leaves an event loop running in this thread."""
+    """Quick tests first, the browser's last: it leaves an event loop running in this thread.
+
+    A file's tests stay in one worker, as they share fixtures, and so do all of the browser's.
+    """
     here = Path(__file__).parent
 
     def place(item: pytest.Item) -> int:
@@ -88,9 +93,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
     items.sort(key=place)
+    for item in items:
+        path = item.path.relative_to(here)
+        item.add_marker(pytest.mark.xdist_group("e2e" if path.parts[0] == "e2e" else str(path)))
 
 
 _used_servers: list[str] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker: tell the one who prints which servers were used."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["servers"] = _used_servers
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear it from a worker."""
+    _used_servers.extend(getattr(node, "workeroutput", {}).get("servers", []))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
