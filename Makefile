@@ -68,7 +68,7 @@ eval: setup ## Measure what is found: make eval DATA=labelled-set ARGS="--html r
 # --- check ---
 
 test: setup front test-front ## Run every test that this machine can run (says what is skipped and why)
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-front: setup search-front/dist/.made ## Run the page's unit tests and type check
 	@$(NPM) run --silent check

@@ -84,7 +84,7 @@ KINDS = ("unit", "contract", "integration", "e2e")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Quick tests first, the browser's last: it leaves an event loop running in this thread.
 
-    A file's tests stay in one worker, as they share fixtures, and so do all of the browser's.
+    Workers take files in this order, so no worker gets others after the browser's.
     """
     here = Path(__file__).parent
 
@@ -93,9 +93,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
     items.sort(key=place)
-    for item in items:
-        path = item.path.relative_to(here)
-        item.add_marker(pytest.mark.xdist_group("e2e" if path.parts[0] == "e2e" else str(path)))
 
 
 _used_servers: list[str] = []

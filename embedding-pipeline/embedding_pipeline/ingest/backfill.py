@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from embedding_pipeline.errors import IngestError
+from embedding_pipeline.ingest import patience
 from embedding_pipeline.ingest.bulk_size import BulkSize
 from embedding_pipeline.ingest.ledger import Ledger, LedgerRow, metadata_text
 from embedding_pipeline.ingest.library import Models
@@ -39,8 +40,6 @@ UNKNOWN_BYTES = HELD_BYTES // 8
 """What a file counts as whose size only reading it will tell."""
 BULK_PICTURES = 512
 BULK_WAIT_S = 2.0
-UNAVAILABLE_TRIES = 6
-UNAVAILABLE_WAIT_S = 0.5
 STOP_CODES = frozenset({"store_full", "index_full", "store_denied", "index_denied"})
 WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
 _EXCHANGED = Problem(
@@ -177,12 +176,12 @@ class Backfill:
     def _shelve(self, fit: Sequence[Loaded]) -> list[Shelved]:
         """Write pictures; waits for a store or index that is away, ends the run if it stays."""
         shelved = self._shelf.write([self._incoming(one) for one in fit])
-        for attempt in range(UNAVAILABLE_TRIES):
+        for attempt in range(patience.UNAVAILABLE_TRIES):
             again = [n for n, one in enumerate(shelved) if _is_open(one)]
             if not again:
                 break
             if any(shelved[n].problem for n in again):
-                self._stop.wait(UNAVAILABLE_WAIT_S * 2**attempt)
+                patience.wait(attempt, self._stop)
             redo = [self._incoming(self._freshly_modelled(fit[n], shelved[n])) for n in again]
             for position, done in zip(again, self._shelf.write(redo), strict=True):
                 shelved[position] = done
@@ -269,8 +268,4 @@ def _check_possible(shelved: Sequence[Shelved]) -> None:
     """End the run where going on could only fail the same way for every picture."""
     for one in shelved:
         if one.problem is not None and one.problem.code in STOP_CODES | WAIT_CODES:
-            raise IngestError(
-                f"{one.problem.reason} The run stops here; everything acknowledged before is "
-                "kept. Mend it and run the same command again, it goes on where it stopped.",
-                code=one.problem.code,
-            )
+            raise patience.run_ends(one.problem.reason, one.problem.code)

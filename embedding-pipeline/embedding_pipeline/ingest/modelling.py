@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from embedding_pipeline.ingest.library import Models, result_problem
+from embedding_pipeline.ingest.patience import patiently
 from embedding_pipeline.ingest.progress import Progress
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ingest.shelving import Shelf
@@ -109,12 +110,13 @@ class Modelling:
     def _kept_or_made(self, data: dict[str, bytes], *, stops: bool) -> dict[str, PictureResult]:
         kept = {key: self._spool.get(key) for key in data}
         results = {key: result for key, result in kept.items() if result is not None}
-        missing = [
-            key for key in data if key not in results and self._shelf.objects_of(key) is None
-        ]
+        missing = [key for key in data if key not in results and self._objects_of(key) is None]
         if missing:
             results |= self._made({key: data[key] for key in missing}, stops=stops)
         return results
+
+    def _objects_of(self, image_key: str) -> int | None:
+        return patiently(lambda: self._shelf.objects_of(image_key), self._stop)
 
     def _made(self, data: Mapping[str, bytes], *, stops: bool) -> dict[str, PictureResult]:
         """Model work, kept before the next batch begins: that is all that a kill can cost."""

@@ -14,7 +14,7 @@ from elasticsearch import Elasticsearch
 from fastapi.testclient import TestClient
 
 from embedding_pipeline.errors import IngestError
-from embedding_pipeline.ingest import backfill as backfill_module
+from embedding_pipeline.ingest import patience
 from minio_proxy.errors import StoreFull
 from minio_proxy.stores.s3 import S3Store
 from support.api_app import add, opened, png, refused
@@ -75,7 +75,7 @@ def _uploads(client: TestClient, picture: bytes) -> bool:
 @pytest.mark.elasticsearch
 def test_flood_stage(node: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Writes are refused with what to do, searches go on, and free space ends it by itself."""
-    monkeypatch.setattr(backfill_module, "UNAVAILABLE_WAIT_S", 0.01)
+    monkeypatch.setattr(patience, "UNAVAILABLE_WAIT_S", 0.01)
     fill_folder(tmp_path / "photos", PICTURES)
     alias = f"test-{secrets.token_hex(6)}"
     settings: dict[str, Any] = {

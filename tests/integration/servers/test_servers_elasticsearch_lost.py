@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from embedding_pipeline.bootstrap import Boxseek
 from embedding_pipeline.errors import IndexUnavailable, IngestError
 from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
-from embedding_pipeline.ingest import backfill as backfill_module
+from embedding_pipeline.ingest import patience
 from support.api_app import add, opened, png, refused, settings_of
 from support.indexes_samples import description, picture
 from support.ingest_workshop import fill_folder
@@ -131,7 +131,7 @@ def test_a_run_whose_node_stays_away_is_finished_by_the_next(
     node: OwnServer, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run ends with what to do; the next one repeats no model work and loses nothing."""
-    monkeypatch.setattr(backfill_module, "UNAVAILABLE_WAIT_S", 0.01)
+    monkeypatch.setattr(patience, "UNAVAILABLE_WAIT_S", 0.01)
     models = GatedModels(PICTURES // 2)
     with opened(tmp_path, models=models, **changes(node)) as (boxseek, client):
         kept = add(client, png(1))[0]["image_key"]

@@ -17,7 +17,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from embedding_pipeline.errors import IngestError
-from embedding_pipeline.ingest import backfill as backfill_module
+from embedding_pipeline.ingest import patience
 from minio_proxy.errors import StoreDenied, StoreUnavailable
 from minio_proxy.stores.s3 import S3Store
 from support.api_app import add, opened, png, refused
@@ -162,7 +162,7 @@ def test_killed_in_mid_backfill(
     """The run waits for the store, or ends with what to do; nothing acknowledged is missing."""
     server, known = minio
     if stays_away:
-        monkeypatch.setattr(backfill_module, "UNAVAILABLE_WAIT_S", 0.01)
+        monkeypatch.setattr(patience, "UNAVAILABLE_WAIT_S", 0.01)
     fill_folder(tmp_path / "photos", PICTURES)
     models = GatedModels(PICTURES // 2)
     with opened(tmp_path, models=models, **changes(known)) as (boxseek, _):

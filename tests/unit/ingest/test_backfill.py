@@ -172,7 +172,7 @@ def test_a_store_that_comes_back_fails_nothing(
     workshop: Workshop, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A short outage is waited for."""
-    monkeypatch.setattr("embedding_pipeline.ingest.backfill.UNAVAILABLE_WAIT_S", 0.001)
+    monkeypatch.setattr("embedding_pipeline.ingest.patience.UNAVAILABLE_WAIT_S", 0.001)
     workshop.store.trouble, workshop.store.times = StoreUnavailable("away"), 3
     assert workshop.ingest(folder(photos)).states == {"indexed": 10}
 
@@ -181,7 +181,7 @@ def test_a_store_that_stays_away_stops_the_run(
     workshop: Workshop, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A long outage is one clear end and not a failure for every picture."""
-    monkeypatch.setattr("embedding_pipeline.ingest.backfill.UNAVAILABLE_WAIT_S", 0.001)
+    monkeypatch.setattr("embedding_pipeline.ingest.patience.UNAVAILABLE_WAIT_S", 0.001)
     workshop.store.trouble = StoreUnavailable("the store is away.")
     with pytest.raises(IngestError, match="away"):
         workshop.ingest(folder(photos))
