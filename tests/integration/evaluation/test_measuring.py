@@ -154,12 +154,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert result.figures()["image_map10"].value == 1.0
 
 
-def test_nothing_is_left_behind(boxes: Path, tmp_path: Path) -> None:
+def test_nothing_is_left_behind(
+    boxes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither the settings' data folder nor a temporary one remains."""
-    before = set(Path(tempfile.gettempdir()).glob("boxseek-eval-*"))
+    own = tmp_path / "temporary"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
     _measured(boxes)
     assert not (tmp_path / "data").exists()
-    assert set(Path(tempfile.gettempdir()).glob("boxseek-eval-*")) <= before
+    assert list(own.glob("boxseek-eval-*")) == []
 
 
 @pytest.mark.parametrize(
