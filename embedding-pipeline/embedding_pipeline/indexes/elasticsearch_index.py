@@ -105,12 +105,12 @@ class ElasticsearchIndex:
     def picture(self, image_key: str) -> PictureEntries | None:
         """See ObjectIndex."""
         head = self._writer.heads([image_key]).get(image_key)
-        if head is None:
+        if head is None or head.bare:
             return None
         ids = [object_id(image_key, rank) for rank in range(head.entry_count)]
-        found = self._writer.documents([{"_id": name, "routing": image_key} for name in ids])
-        if not found:
-            return None
+        found = self._writer.entries([{"_id": name, "routing": image_key} for name in ids])
+        if len(found) < head.entry_count:
+            return None  # a put that was broken off, or has not ended
         sources = [document["_source"] for document in found]
         vectors = np.array([vector_of(source) for source in sources], np.float32)
         return PictureEntries(image_key, tuple(entry_of(source) for source in sources), vectors)
@@ -120,7 +120,7 @@ class ElasticsearchIndex:
         image_key = image_key_of(object_id)
         if not image_key:
             return None
-        found = self._writer.documents([{"_id": object_id, "routing": image_key}])
+        found = self._writer.entries([{"_id": object_id, "routing": image_key}])
         if not found:
             return None
         source = found[0]["_source"]
@@ -191,7 +191,7 @@ class ElasticsearchIndex:
         keys = sorted(set(image_keys))
         if not keys:
             return {}
-        found = self._writer.documents(
+        found = self._writer.entries(
             [
                 {"_id": object_id(key, 0), "routing": key, "_source": ["image_key", "features"]}
                 for key in keys

@@ -265,7 +265,10 @@ class KnnSearch:
         return 1.0 if self._similarity == "l2_norm" else 0.5
 
     def _count(self, clauses: list[dict[str, Any]]) -> int:
-        answer = self._client.count(index=self._alias, query={"bool": {"filter": clauses}})
+        entries = {"exists": {"field": "kind"}}  # not the claims of puts that have not ended
+        answer = self._client.count(
+            index=self._alias, query={"bool": {"filter": [entries, *clauses]}}
+        )
         return int(answer["count"])
 
 

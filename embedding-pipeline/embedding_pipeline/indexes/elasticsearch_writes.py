@@ -7,6 +7,9 @@ The claim's sequence number becomes the version of every other write of the pict
 claim has a higher one, so Elasticsearch refuses what an older writer sends late (from a queue,
 again after a refusal, or from a process that has ended), also where the newer one deleted.
 Who loses a claim begins anew, so the last writer's picture is whole, and deleted is deleted.
+
+The claim of a new picture is bare: no more than a count, which no search, list or sum sees. Its
+head comes last, so a picture whose put was broken off is missing, never half there.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -38,11 +41,19 @@ _Sent = tuple[list[tuple[PictureEntries, list[Outcome]]], list[PictureEntries]]
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of a stored picture: how many entries, and its last write."""
+    """What is known of a stored picture.
+
+    Args:
+        entry_count: ids of rank 0 up to this may exist.
+        seq_no: sequence number of the head's last write.
+        primary_term: its primary term.
+        bare: it is a claim alone; the picture's first put has not ended.
+    """
 
     entry_count: int
     seq_no: int
     primary_term: int
+    bare: bool
 
 
 class PictureWriter:
@@ -77,22 +88,28 @@ class PictureWriter:
         return len(removed)
 
     def heads(self, image_keys: Sequence[str]) -> dict[str, Head]:
-        """Heads of the pictures that are there, as of now."""
+        """Heads of the pictures that are there or claimed, as of now."""
         if not image_keys:
             return {}
         wanted = [
-            {"_id": object_id(key, 0), "routing": key, "_source": ["entry_count"]}
+            {"_id": object_id(key, 0), "routing": key, "_source": ["entry_count", "kind"]}
             for key in image_keys
         ]
         return {
             document["_routing"]: Head(
-                document["_source"]["entry_count"], document["_seq_no"], document["_primary_term"]
+                document["_source"]["entry_count"],
+                document["_seq_no"],
+                document["_primary_term"],
+                bare="kind" not in document["_source"],
             )
-            for document in self.documents(wanted)
+            for document in self._documents(wanted)
         }
 
-    def documents(self, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Documents that are there, by id and in real time."""
+    def entries(self, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Documents of entries that are there, by id and in real time; no bare claims."""
+        return [one for one in self._documents(wanted) if "features" in one["_source"]]
+
+    def _documents(self, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         with elasticsearch_errors(self._place):
             answer = self._client.mget(index=self._alias, docs=wanted)
         for document in answer["docs"]:
@@ -117,14 +134,11 @@ class PictureWriter:
         others = [_others(picture, held[picture.image_key]) for picture in mine]
         written, more = self._sent(mine, others, failures)
         lost += more
-        # A head whose count the claim has kept too large for what there is now.
-        shrunk = [
-            picture
-            for picture, _ in written
-            if held[picture.image_key].entry_count > len(picture.entries)
+        unfinished = [
+            picture for picture, _ in written if _lacks_head(picture, held[picture.image_key])
         ]
-        counts = [[_head(picture, condition=held[picture.image_key])] for picture in shrunk]
-        return lost + self._sent(shrunk, counts, failures)[1]
+        heads_last = [[_head(picture, condition=held[picture.image_key])] for picture in unfinished]
+        return lost + self._sent(unfinished, heads_last, failures)[1]
 
     def _delete_some(self, image_keys: Sequence[str], removed: list[str]) -> list[str]:
         """Remove pictures; returns those that another writer has claimed meanwhile."""
@@ -132,7 +146,7 @@ class PictureWriter:
         keys = list(heads)
         claims = self._all_or_raise([[_touch(key, heads[key])] for key in keys])
         held = {
-            key: Head(heads[key].entry_count, claim.seq_no, claim.primary_term)
+            key: replace(heads[key], seq_no=claim.seq_no, primary_term=claim.primary_term)
             for key, (claim,) in zip(keys, claims, strict=True)
             if claim.worked
         }
@@ -221,25 +235,34 @@ def _rounds(pictures: Sequence[PictureEntries]) -> Iterator[list[PictureEntries]
 
 def _claim(picture: PictureEntries, head: Head | None) -> Operation:
     if head is None:
-        return _head(picture, action="create")
-    return _head(picture, condition=head, entry_count=max(len(picture.entries), head.entry_count))
+        return _bare(picture.image_key, len(picture.entries), "create")
+    count = max(len(picture.entries), head.entry_count)
+    if head.bare:
+        return _bare(picture.image_key, count, "index", head)
+    return _head(picture, condition=head, entry_count=count)
 
 
 def _held(claim: Outcome, before: Head | None) -> Head:
-    return Head(before.entry_count if before else 0, claim.seq_no, claim.primary_term)
+    count, bare = (before.entry_count, before.bare) if before else (0, True)
+    return Head(count, claim.seq_no, claim.primary_term, bare)
 
 
-def _head(
-    picture: PictureEntries,
-    *,
-    action: str = "index",
-    condition: Head | None = None,
-    entry_count: int | None = None,
-) -> Operation:
-    header = _header(picture.image_key, 0) | (_only_if(condition) if condition else {})
+def _lacks_head(picture: PictureEntries, held: Head) -> bool:
+    """Whether the claim is bare, or has kept a count too large for what there is now."""
+    return held.bare or held.entry_count > len(picture.entries)
+
+
+def _bare(image_key: str, count: int, action: str, condition: Head | None = None) -> Operation:
+    header = _header(image_key, 0) | (_only_if(condition) if condition else {})
+    claim = {"image_key": image_key, "entry_count": count}
+    return Operation(action, header, json.dumps(claim).encode())
+
+
+def _head(picture: PictureEntries, *, condition: Head, entry_count: int | None = None) -> Operation:
+    header = _header(picture.image_key, 0) | _only_if(condition)
     count = len(picture.entries) if entry_count is None else entry_count
     (numbers,) = numbers_of(picture.vectors[:1])
-    return Operation(action, header, source_of(picture.entries[0], numbers, count))
+    return Operation("index", header, source_of(picture.entries[0], numbers, count))
 
 
 def _others(picture: PictureEntries, held: Head) -> list[Operation]:

@@ -137,7 +137,7 @@ def test_refused_bulk_is_sent_again(
 
     proxy.before = before
     assert index.put([picture(1)]) == WriteReport(1)
-    assert len(proxy.bulks) == 2 + 2, "twice refused, then the head and the others"
+    assert len(proxy.bulks) == 2 + 3, "twice refused, then claim, others and head"
     assert index.picture(key(1)) is not None
 
 

@@ -135,6 +135,38 @@ def test_newer_put_stays(
     assert _found(index) == {key(1): {entry.object_id for entry in newer.entries}}
 
 
+@pytest.mark.parametrize("arrives", [False, True], ids=["lost", "late"])
+@pytest.mark.parametrize("bulk", [1, 2, 3], ids=["claim", "others", "head"])
+def test_a_put_that_was_broken_off_is_missing_or_whole(
+    index: ElasticsearchIndex,
+    slow_index: ElasticsearchIndex,
+    proxy: FaultProxy,
+    elasticsearch_url: str,
+    bulk: int,
+    arrives: bool,
+) -> None:
+    """Nobody takes a part of a new picture for the picture; the next put makes it whole."""
+    arrive = _held_back(slow_index, proxy, elasticsearch_url, bulk)
+    if arrives:
+        arrive()
+    whole = bulk == 3 and arrives
+    index.make_searchable()
+    assert (index.picture(key(1)) is not None) == whole
+    assert [one.image_key for one in index.pictures()] == [key(1)] * whole
+    assert index.count().pictures == whole
+    assert set(index.picture_vectors([key(1)])) == ({key(1)} if whole else set())
+    assert (index.object(picture(1).entries[0].object_id) is not None) == whole
+    made = picture(1, ["cow"])
+    assert index.put([made]) == WriteReport(1)
+    read = index.picture(key(1))
+    assert read is not None
+    assert read.entries == made.entries
+    assert _found(index) == {key(1): {entry.object_id for entry in made.entries}}
+    assert index.count() == IndexCounts(1, 1)
+    assert index.delete([key(1)]) == 1
+    assert _found(index) == {}
+
+
 def test_deleted_may_come_back(index: ElasticsearchIndex) -> None:
     """A put after a delete writes the picture again, whole, time after time."""
     for labels in (["dog", "cat"], ["dog"], ["dog", "cat", "bird"]):
