@@ -13,6 +13,8 @@ BUILD = HERE / "build"
 MINIO_VERSION = "v0.0.0-20260212201848-7aac2a2c5b7c"
 ELASTICSEARCH_LIB = BUILD / "elasticsearch" / "lib"
 NETTY_MODULE = BUILD / "elasticsearch" / "modules" / "transport-netty4"
+LAUNCHER = BUILD / "elasticsearch" / "launcher.jar"
+"""A jar and no folder of classes: Java archives loaded classes of jars alone."""
 MINIO_BINARY = BUILD / "bin" / "minio"
 OLDEST_JAVA = 17
 
@@ -28,7 +30,7 @@ def assembled() -> bool:
 
 def _wanted() -> str:
     sources = [HERE / "pom.xml", HERE / "ElasticsearchNode.java"]
-    return MINIO_VERSION + "".join(source.read_text() for source in sources)
+    return MINIO_VERSION + LAUNCHER.name + "".join(source.read_text() for source in sources)
 
 
 def build() -> None:
@@ -51,22 +53,20 @@ def build() -> None:
     )
     _move_network_module()
     (BUILD / "elasticsearch" / "config").mkdir(exist_ok=True)
-    _run(
-        [
-            "javac",
-            "-cp",
-            f"{ELASTICSEARCH_LIB}/*",
-            "-d",
-            str(BUILD / "elasticsearch" / "classes"),
-            str(HERE / "ElasticsearchNode.java"),
-        ]
-    )
+    _make_launcher()
     print("native: building MinIO with Go (about three minutes the first time)", flush=True)
     _run(
         ["go", "install", f"github.com/minio/minio@{MINIO_VERSION}"],
         {"GOBIN": str(MINIO_BINARY.parent), "GOFLAGS": "-mod=mod -trimpath"},
     )
     (BUILD / "complete").write_text(_wanted())
+
+
+def _make_launcher() -> None:
+    classes = BUILD / "elasticsearch" / "classes"
+    sources = [str(HERE / "ElasticsearchNode.java")]
+    _run(["javac", "-cp", f"{ELASTICSEARCH_LIB}/*", "-d", str(classes), *sources])
+    _run(["jar", "--create", "--file", str(LAUNCHER), "-C", str(classes), "."])
 
 
 def check_tools() -> None:

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from assemble import BUILD, HERE, build
-from processes import alive, start, stop
+from processes import alive, make_class_archive, start, stop
 
 sys.path.insert(0, str(HERE.parent))
 from env_file import write_block
@@ -30,6 +30,7 @@ def up(nodes: int, elasticsearch_port: int, s3_port: int) -> None:
         print("native: already running; `make down-native` stops them")
         return
     build()
+    make_class_archive()
     print(f"native: starting Elasticsearch ({nodes} node(s)) and MinIO", flush=True)
     servers = start(RUN, nodes=nodes, elasticsearch_port=elasticsearch_port, s3_port=s3_port)
     (RUN / "pids.json").write_text(json.dumps(dict(servers.pids)))
@@ -87,6 +88,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.command == "build":
         build()
+        make_class_archive()
     elif arguments.command == "up":
         up(arguments.nodes, arguments.elasticsearch_port, arguments.s3_port)
     elif arguments.command == "down":

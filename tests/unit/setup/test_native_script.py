@@ -79,3 +79,22 @@ def test_missing_tools_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
         script.check_tools()
     for word in ("Java 17", "Maven", "Go", "make up"):
         assert word in str(stopped.value)
+
+
+def test_class_archive_of_the_same_java_is_used(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node starts from the archive that its own version of Java wrote, and from no other."""
+    monkeypatch.setattr(script, "BUILD", tmp_path)
+    monkeypatch.setattr(script, "java_major", lambda: 17)
+    (tmp_path / "elasticsearch").mkdir()
+    (tmp_path / "elasticsearch" / "classes-21.jsa").touch()
+
+    def archives() -> list[str]:
+        command = script.elasticsearch_command(tmp_path, name="n", port=1, transport_port=2)
+        return [part.split("=")[1] for part in command if part.startswith("-XX:SharedArchiveFile")]
+
+    assert archives() == []
+    own = tmp_path / "elasticsearch" / "classes-17.jsa"
+    own.touch()
+    assert archives() == [str(own)]
