@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from embedding_pipeline.bootstrap import Boxseek
 from embedding_pipeline.errors import IndexUnavailable, IngestError
+from embedding_pipeline.indexes import elasticsearch_index
 from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
 from embedding_pipeline.ingest import patience
 from support.api_app import add, opened, png, refused, settings_of
@@ -132,6 +133,7 @@ def test_a_run_whose_node_stays_away_is_finished_by_the_next(
 ) -> None:
     """The run ends with what to do; the next one repeats no model work and loses nothing."""
     monkeypatch.setattr(patience, "UNAVAILABLE_WAIT_S", 0.01)
+    monkeypatch.setattr(elasticsearch_index, "RETRY_DEADLINE_S", 0.5)
     models = GatedModels(PICTURES // 2)
     with opened(tmp_path, models=models, **changes(node)) as (boxseek, client):
         kept = add(client, png(1))[0]["image_key"]
