@@ -98,7 +98,8 @@ class ObjectIndex(Protocol):
         Deterministic ids make a second put of the same pictures harmless. The empty
         sequence does nothing. A vector of another length than the description's raises
         InvalidVector before anything is written. The same image key twice in a call: the
-        last one counts. Durable when it returns (as far as the backend knows durability).
+        last one counts. Durable when it returns (as far as the backend knows durability). A
+        put that is broken off leaves a new picture whole or missing, never a part of it.
         """
         ...
 
