@@ -167,6 +167,9 @@ class Library:
             results |= self._run({keys[p]: uploads[p].data for p in fit})
             problems |= _problems({keys[p]: results[keys[p]] for p in fit})
             fit = [position for position in fit if keys[position] not in problems]
+        for one in shelved:
+            if one.problem is not None and one.problem.stage == "index":
+                self._shelf.leave_note(one.image_key)
         return shelved
 
     def _run(self, data: Mapping[str, bytes]) -> dict[str, PictureResult]:

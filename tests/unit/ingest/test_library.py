@@ -135,6 +135,8 @@ def test_a_refused_write_is_the_rows_failure(workshop: Workshop) -> None:
     workshop.index.refused.add(key_of(jpeg(1)))
     results = workshop.library.add([Upload("1.jpg", jpeg(1)), Upload("2.jpg", jpeg(2))])
     assert [one.status for one in results] == ["failed", "indexed"]
+    notes = [key for _, key in workshop.originals.unsettled.pending()]
+    assert notes == [key_of(jpeg(1))], "the next run tries it again"
 
 
 def test_an_index_that_is_away_is_an_error(workshop: Workshop) -> None:
