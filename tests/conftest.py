@@ -38,6 +38,12 @@ def _clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path / "cwd")
 
 
+@pytest.fixture(autouse=True)
+def _keep_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backfill run in this process would lower its priority for all tests after it."""
+    monkeypatch.setattr(os, "nice", lambda by: by)
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """Folder of real photographs that BOXSEEK_TEST_DATA names."""
