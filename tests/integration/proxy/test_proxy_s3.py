@@ -120,8 +120,13 @@ def test_more_connections_than_are_kept_make_no_noise(
     over: OverS3, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Sixty-four requests at once are answered, and the pool has nothing to complain of."""
-    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(lambda _: httpx.get(f"{over.proxy.url}/objects/{key}"), range(64)))
+    many = httpx.Limits(max_connections=64)
+    with (
+        caplog.at_level(logging.WARNING),
+        httpx.Client(base_url=over.proxy.url, limits=many) as client,
+        ThreadPoolExecutor(64) as pool,
+    ):
+        answers = list(pool.map(lambda _: client.get(f"/objects/{key}"), range(64)))
     assert {answer.status_code for answer in answers} == {200}
     assert [record for record in caplog.records if "pool" in record.getMessage()] == []
 
