@@ -177,6 +177,9 @@ def test_a_redirect_leads_to_the_store(s3_fields: dict[str, object], tmp_path: P
         assert httpx.get(address).content == picture()
         absent = client.get(f"/objects/{'0' * 64}", follow_redirects=True)
         assert absent.status_code == 404
+        download = client.get(f"/objects/{stored}?download=true")
+        assert (download.status_code, download.content) == (200, picture())
+        assert download.headers["content-disposition"].startswith("attachment")
 
 
 def test_accel_names_the_file_to_nginx(tmp_path: Path) -> None:
