@@ -97,10 +97,14 @@ def test_answers_keep_their_order(app: FastAPI, services: ProxyServices) -> None
         mixed = exchange(proxy, get(PATH), health, get(PATH), get(PATH), health, get(PATH))
         last = exchange(proxy, get(PATH), get(PATH, b"Connection: close"))
         old = exchange(proxy, get(PATH, version=b"1.0"))
+        giant = exchange(proxy, get(PATH, b"Connection: close", b"X-Giant: " + b"x" * 20_000))
+        head = exchange(proxy, get(PATH, b"Connection: close").replace(b"GET", b"HEAD", 1))
     codes = [int(line.split()[1]) for line, _ in mixed]
     assert codes == [307, 200, 307, 307, 200, 307]
     assert [headers.get(b"connection") for _, headers in last] == [None, b"close"]
     assert b" 307 " in old[0][0]
+    assert b" 431 " in giant[0][0]
+    assert b" 503 " in head[0][0]  # looked up in the store, which is not there
 
 
 @pytest.mark.parametrize(
