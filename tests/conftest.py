@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from pytest_socket import socket_allow_hosts
 
 from support import servers
@@ -42,6 +43,20 @@ def _clean_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def _keep_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backfill run in this process would lower its priority for all tests after it."""
     monkeypatch.setattr(os, "nice", lambda by: by)
+
+
+@pytest.fixture(autouse=True)
+def _plain_tracebacks() -> None:
+    """Have unconfigured log lines written plainly: rich tracebacks take up to 20 seconds each."""
+    plain = structlog.dev.ConsoleRenderer(
+        colors=False, exception_formatter=structlog.dev.plain_traceback
+    )
+    usual = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso"),
+    )
+    structlog.configure(processors=[*usual, plain])
 
 
 @pytest.fixture(scope="session")

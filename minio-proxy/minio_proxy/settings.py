@@ -97,6 +97,9 @@ class ProxySettings(BaseSettings):
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(
         70, description="JPEG and WebP quality of thumbnails and crops."
     )
+    thumbnail_memory_mb: Annotated[int, Field(ge=0)] = Field(
+        64, description="Memory for thumbnails and crops given out lately, MiB; 0: none."
+    )
     proxy_public_url: str = Field(
         "", description="Base of picture addresses in answers; empty: relative addresses."
     )

@@ -6,6 +6,8 @@ from minio_proxy.access.http import (
     SESSION_COOKIE,
     GuardMiddleware,
     client_address,
+    cookie_of,
+    credential_of,
     require,
     require_or_link,
 )
@@ -29,6 +31,8 @@ __all__ = [
     "box_text",
     "check_listen",
     "client_address",
+    "cookie_of",
+    "credential_of",
     "parse_box",
     "require",
     "require_or_link",

@@ -81,18 +81,26 @@ class Guard:
             TooManyRequests: too many wrong ones from this client. A right one always passes:
                 keys are too long to be guessed, so the limit only keeps noise down.
         """
-        ring = self._ring()
-        if not self.keys_required:
-            return LOCAL
-        if not credential:
-            return self._cookie_caller(ring, cookie)
         try:
-            return self._caller(ring, credential)
+            return self.recognise(credential, cookie=cookie)
         except NotAuthenticated:
             wait_s = self._failures.take(client)
             if wait_s:
                 raise _too_many("Too many wrong keys from this address.", wait_s) from None
             raise
+
+    def recognise(self, credential: str | None, *, cookie: str | None = None) -> Caller | None:
+        """Do as ``identify``, but do not count what is wrong: for who asks again if it is.
+
+        Raises:
+            NotAuthenticated: the key or token is wrong, revoked or expired.
+        """
+        ring = self._ring()
+        if not self._keys_seen:
+            return LOCAL
+        if not credential:
+            return self._cookie_caller(ring, cookie)
+        return self._caller(ring, credential)
 
     def count(self, caller: Caller | None, client: str) -> None:
         """Count a request against its key, or its address where it has none.
@@ -100,7 +108,7 @@ class Guard:
         Raises:
             TooManyRequests: the limit a minute is used up; details carry ``retry_after_s``.
         """
-        if not self.keys_required:
+        if caller is LOCAL or not self.keys_required:
             return
         wait_s = self._requests.take(caller.caller_id if caller else f"address {client}")
         if wait_s:

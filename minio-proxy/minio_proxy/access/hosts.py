@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from minio_proxy.access.keys import KeyFile
@@ -13,6 +14,7 @@ from minio_proxy.errors import ForeignOrigin, SettingsError
 from minio_proxy.settings import ProxySettings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+KNOWN_HOSTS = 256  # Host headers of which the answer is remembered
 _HOST = re.compile(r"(?P<name>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 
 
@@ -79,6 +81,7 @@ class HostRules:
         self._wildcard = host in {"0.0.0.0", "::", ""}  # noqa: S104 - recognised, not bound
         own = () if self._wildcard else (host,)
         self._names = frozenset(_bare(name) for name in (*own, *allowed_hosts))
+        self._is_ours = lru_cache(KNOWN_HOSTS)(self._look_at)  # it never changes its mind
         self._origins = frozenset(origin.rstrip("/").lower() for origin in cors_origins)
 
     def check_host(self, host_header: str | None, server_address: str | None) -> None:
@@ -92,15 +95,17 @@ class HostRules:
         Raises:
             ForeignOrigin: the name is unknown or missing.
         """
-        match = _HOST.fullmatch(host_header or "")
+        if not self._is_ours(host_header or "", server_address):
+            raise ForeignOrigin(
+                "The Host header names no host of this service; BOXSEEK_ALLOWED_HOSTS adds one."
+            )
+
+    def _look_at(self, host_header: str, server_address: str | None) -> bool:
+        match = _HOST.fullmatch(host_header)
         name = _bare(match["name"]) if match else ""
         if name == "localhost" or name.endswith(".localhost") or is_loopback(name):
-            return
-        if name and (name in self._names or (self._wildcard and name == server_address)):
-            return
-        raise ForeignOrigin(
-            "The Host header names no host of this service; BOXSEEK_ALLOWED_HOSTS adds one."
-        )
+            return True
+        return bool(name) and (name in self._names or (self._wildcard and name == server_address))
 
     def check_origin(
         self, method: str, *, origin: str | None, fetch_site: str | None, host_header: str

@@ -51,7 +51,7 @@ class GuardMiddleware:
         caller = None
         if scope["path"] not in OPEN_PATHS:
             client = client_address(scope)
-            caller = self.guard.identify(_credential(headers), client, cookie=_cookie(headers))
+            caller = self.guard.identify(credential_of(headers), client, cookie=cookie_of(headers))
             self.guard.count(caller, client)
         scope.setdefault("state", {}).update(caller=caller, guard=self.guard)
 
@@ -102,15 +102,16 @@ def _allowed(request: Request, needed: Scope) -> Caller:
     return caller
 
 
-def _credential(headers: Headers) -> str | None:
-    """Find the key or token in Authorization or X-API-Key."""
+def credential_of(headers: Headers) -> str | None:
+    """Find the key or token in Authorization or X-API-Key; None where there is none."""
     scheme, _, value = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value.strip():
         return value.strip()
     return headers.get("x-api-key", "").strip() or None
 
 
-def _cookie(headers: Headers) -> str | None:
+def cookie_of(headers: Headers) -> str | None:
+    """Find the token of a login in its cookie; None where there is none."""
     try:
         found = SimpleCookie(headers.get("cookie", "")).get(SESSION_COOKIE)
     except CookieError:

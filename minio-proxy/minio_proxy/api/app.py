@@ -8,11 +8,13 @@ from starlette.types import Scope
 
 from minio_proxy.access import GuardMiddleware
 from minio_proxy.access.hosts import split_list
+from minio_proxy.api.at_once import AtOnce
 from minio_proxy.api.bodies import BodyLimitMiddleware
 from minio_proxy.api.errors import PROXY_ERRORS, ErrorTable, register_error_handlers
 from minio_proxy.api.metrics import Metrics
 from minio_proxy.api.middleware import RequestMiddleware
 from minio_proxy.api.objects import objects_router
+from minio_proxy.api.offload import Offload
 from minio_proxy.api.operation import health_router, metrics_router
 from minio_proxy.api.pictures import pictures_router
 from minio_proxy.api.security import declare_security
@@ -72,6 +74,9 @@ def add_middlewares(
     app.add_middleware(BodyLimitMiddleware, max_bytes=limit)
     app.add_middleware(GuardMiddleware, guard=services.guard)
     app.add_middleware(RequestMiddleware, table=table, metrics=metrics)
+    offload = Offload(services)
+    if offload.redirects:
+        app.state.at_once = AtOnce(services, metrics, offload)
     origins = split_list(services.settings.cors_origins)
     if origins:
         app.add_middleware(

@@ -26,7 +26,7 @@ def configure_logging(
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     final: list[structlog.typing.Processor] = (
@@ -50,13 +50,19 @@ def configure_logging(
     root.setLevel(level.upper())
     # More connections than are kept is no fault: the surplus is closed after use.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+    # Own lines go straight to the stream: through the standard library each costs three times
+    # as much, and every request has one.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *final],
+        logger_factory=lambda *names: _Writer(target, *names),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
+
+
+class _Writer(structlog.WriteLogger):
+    """Writes whole lines to a stream; has the name that a line tells."""
+
+    def __init__(self, stream: TextIO, name: str = "boxseek") -> None:
+        super().__init__(stream)
+        self.name = name

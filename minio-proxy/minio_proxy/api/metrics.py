@@ -32,6 +32,8 @@ class Metrics:
             "boxseek_requests_in_flight", "Requests being answered.", registry=self.registry
         )
 
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter]] = {}
+
     def started(self) -> None:
         """Count a request that came in."""
         self._running.inc()
@@ -41,9 +43,25 @@ class Metrics:
     ) -> None:
         """Count a request that was answered (or whose client left: status 499)."""
         self._running.dec()
-        self._requests.labels(route, method, str(status)).inc()
-        self._latency.labels(route, method).observe(seconds)
-        self._sent.labels(route).inc(sent_bytes)
+        self.answered(
+            route=route, method=method, status=status, seconds=seconds, sent_bytes=sent_bytes
+        )
+
+    def answered(
+        self, *, route: str, method: str, status: int, seconds: float, sent_bytes: int
+    ) -> None:
+        """Count a request that came and was answered in one go."""
+        known = self._known.get((route, method, status))
+        if known is None:  # looking them up costs more than counting
+            known = self._known[route, method, status] = (
+                self._requests.labels(route, method, str(status)),
+                self._latency.labels(route, method),
+                self._sent.labels(route),
+            )
+        requests, latency, sent = known
+        requests.inc()
+        latency.observe(seconds)
+        sent.inc(sent_bytes)
 
     def watch(self, name: str, help_text: str, value: Callable[[], float]) -> None:
         """Export a number that somebody else keeps, asked for at every scrape."""

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from minio_proxy.access import Caller
 from minio_proxy.api.direct import DIRECT
 from minio_proxy.api.errors import ErrorTable, answer, error_response
 from minio_proxy.api.metrics import Metrics
@@ -65,8 +66,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = given_id(Headers(scope=scope).get("x-request-id", ""))
         scope.setdefault("state", {})["request_id"] = request_id
         reply = _Reply(send, request_id)
         started = self._clock()
@@ -103,17 +103,29 @@ class RequestMiddleware:
         self._metrics.finished(
             route=route, method=method, status=status, seconds=seconds, sent_bytes=reply.sent_bytes
         )
+        path = scope["path"]
+        write = log.debug if path in WATCHED_PATHS and status < FAILED else log.info
         caller = scope["state"].get("caller")
-        write = log.debug if scope["path"] in WATCHED_PATHS and status < FAILED else log.info
-        write(
-            "request",
-            method=method,
-            path=scope["path"],
-            status=status,
-            ms=round(seconds * 1000, 1),
-            bytes=reply.sent_bytes,
-            caller=caller.caller_id if caller else None,
-        )
+        write("request", **line(method, path, status, seconds, reply.sent_bytes, caller))
+
+
+def given_id(given: str) -> str:
+    """Use the id that a request brought along if it is one, else make one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def line(
+    method: str, path: str, status: int, seconds: float, sent_bytes: int, caller: Caller | None
+) -> dict[str, object]:
+    """Make the fields of a request's log line."""
+    return {
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "bytes": sent_bytes,
+        "caller": caller.caller_id if caller else None,
+    }
 
 
 def _head_bytes(scope: Scope) -> int:

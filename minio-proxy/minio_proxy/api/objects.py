@@ -80,7 +80,7 @@ def _add_looking(router: APIRouter, serving: Serving) -> None:
         download: Annotated[bool, Query(description="Offer to save it under its name.")] = False,
     ) -> Response:
         """Give an original: streamed, with ranges, cacheable for ever."""
-        redirects = offload.redirects and request.method == "GET"
+        redirects = offload.redirects and request.method == "GET" and not download
         if redirects and not await left_in_place(serving, key):
             return offload.redirect(key)
         streams = request.method == "GET" and not offload.accelerates and not download

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
@@ -20,6 +19,9 @@ ADDRESS_S = 15 * 60  # life of a presigned address
 REUSED_S = 5 * 60  # given out again that long, and kept by clients that long
 
 
+NOT_SNIFFED = (b"x-content-type-options", b"nosniff")  # what RequestMiddleware adds to others
+
+
 @runtime_checkable
 class Presigner(Protocol):
     """A store that can give out addresses of its own."""
@@ -27,6 +29,20 @@ class Presigner(Protocol):
     def presigned_url(self, key: str, expires_s: int) -> str:
         """Make an address under which anyone can GET an object for a while."""
         ...
+
+
+class _Redirect:
+    """A redirect to one address, made ready once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        headers = self.response().raw_headers
+        self.head = b"".join(b"%b: %b\r\n" % item for item in (*headers, NOT_SNIFFED))
+
+    def response(self) -> Response:
+        """Make the answer of a route."""
+        kept = f"private, max-age={REUSED_S}"
+        return RedirectResponse(self._url, headers={"Cache-Control": kept})
 
 
 class Offload:
@@ -47,7 +63,7 @@ class Offload:
         self, services: ProxyServices, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
-        self._addresses: Known[tuple[str, float]] = Known()
+        self._addresses: Known[tuple[_Redirect, float]] = Known()
         mode = services.settings.offload
         self.redirects = mode == "redirect"
         self.accelerates = mode == "accel"
@@ -61,15 +77,23 @@ class Offload:
 
     def redirect(self, image_key: str) -> Response:
         """Send the client to the store; signing is arithmetic and asks the store nothing."""
+        return self._redirect(image_key).response()
+
+    def redirect_head(self, image_key: str) -> bytes:
+        """Give the head of the same answer, without its status line."""
+        return self._redirect(image_key).head
+
+    def _redirect(self, image_key: str) -> _Redirect:
         presigner = self._presigner
         if presigner is None:
             raise SettingsError("The store has no addresses.", setting="BOXSEEK_OFFLOAD")
         now = self._clock()
-        url, made_at = self._addresses.get(image_key) or ("", -math.inf)
-        if now - made_at > REUSED_S:
-            url = presigner.presigned_url(original_address(image_key), ADDRESS_S)
-            self._addresses.remember(image_key, (url, now))
-        return RedirectResponse(url, headers={"Cache-Control": f"private, max-age={REUSED_S}"})
+        known = self._addresses.get(image_key)
+        if known is not None and now - known[1] <= REUSED_S:
+            return known[0]
+        made = _Redirect(presigner.presigned_url(original_address(image_key), ADDRESS_S))
+        self._addresses.remember(image_key, (made, now))
+        return made
 
     def accelerate(self, image_key: str, headers: Mapping[str, str]) -> Response:
         """Let nginx send the file; it also does the ranges."""

@@ -42,7 +42,10 @@ def pictures_router(serving: Serving) -> APIRouter:
     async def thumbnail(width: Width, key: ImageKey, request: Request) -> Response:
         """Give an upright thumbnail without EXIF, made at the first request."""
         media_type = negotiated(request.headers.get("accept", ""))
-        return await _answer(serving, request, lambda: service.thumbnail(key, width, media_type))
+        found = service.thumbnail_at_hand(key, width, media_type)
+        if found is None:
+            found = await _slowly(serving, lambda: service.thumbnail(key, width, media_type))
+        return _answer(serving, request, found)
 
     async def crop(width: Width, key: ImageKey, request: Request, box: BoxText) -> Response:
         """Give a small picture of one box of an original."""
@@ -50,7 +53,10 @@ def pictures_router(serving: Serving) -> APIRouter:
         if edges is None:
             raise InvalidBox("A box is x1,y1,x2,y2 with x1 < x2 and y1 < y2.", box=box)
         media_type = negotiated(request.headers.get("accept", ""))
-        return await _answer(serving, request, lambda: service.crop(key, edges, width, media_type))
+        found = service.crop_at_hand(key, edges, width, media_type)
+        if found is None:
+            found = await _slowly(serving, lambda: service.crop(key, edges, width, media_type))
+        return _answer(serving, request, found)
 
     for path, endpoint in (("thumbnails", thumbnail), ("crops", crop)):
         for method in ("GET", "HEAD"):
@@ -83,9 +89,12 @@ def negotiated(accept: str) -> RenderedType:
     return "image/webp" if webp > 0 and webp >= qualities.get("image/jpeg", 0.0) else "image/jpeg"
 
 
-async def _answer(serving: Serving, request: Request, make: Callable[[], Rendered]) -> Response:
+async def _slowly(serving: Serving, make: Callable[[], Rendered]) -> Rendered:
     async with serving.services.decodes.slot():
-        rendered = await run_sync(make, limiter=serving.threads.thumbnails)
+        return await run_sync(make, limiter=serving.threads.thumbnails)
+
+
+def _answer(serving: Serving, request: Request, rendered: Rendered) -> Response:
     validators = Validators(rendered.etag)
     if validators.precondition_failed(request.headers):
         raise HTTPException(412, "The picture is not the one that If-Match names.")

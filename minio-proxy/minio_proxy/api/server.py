@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from minio_proxy.api.at_once import AtOnce
 from minio_proxy.api.direct import DIRECT, ClientLeft, Mover
 from minio_proxy.ports import Rest
 
@@ -21,6 +22,7 @@ SHUTDOWN_S = 30
 MAX_HEADER_BYTES = 16 * 1024
 
 _STATUS_LINES = {
+    307: b"HTTP/1.1 307 Temporary Redirect\r\n",
     400: b"HTTP/1.1 400 Bad Request\r\n",
     431: b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
 }
@@ -35,6 +37,9 @@ class PatientProtocol(HttpToolsProtocol):
     client gets to see the answer. Bodies on their way in are watched by BodyLimitMiddleware.
     """
 
+    at_once: AtOnce | None = None
+    """Answers some requests without the application; build_server finds it there."""
+
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _mover: Mover | None = None
@@ -42,6 +47,8 @@ class PatientProtocol(HttpToolsProtocol):
     _in_head = True
     _in_body = False
     _head_bytes = 0
+    _is_answered = False
+    _defaults: tuple[list[tuple[bytes, bytes]] | None, bytes] = (None, b"")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for headers."""
@@ -73,14 +80,18 @@ class PatientProtocol(HttpToolsProtocol):
         self._in_head = True
 
     def on_headers_complete(self) -> None:
-        """Stop waiting for headers, and begin the request."""
+        """Stop waiting for headers, and begin the request unless it is answered at once."""
         self._in_head, self._in_body = False, True
         self._stop_waiting()
-        super().on_headers_complete()
+        self._is_answered = self.at_once is not None and self._answer_at_once(self.at_once)
+        if not self._is_answered:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """Take note that nothing more of the body comes."""
         self._in_body = False
+        if self._is_answered:
+            return
         if self.cycle.response_complete:
             self._stop_waiting()
         super().on_message_complete()
@@ -113,6 +124,38 @@ class PatientProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - ours says it in our form
         """Answer what is no HTTP in the one error shape."""
         self._refuse(400, "malformed_request", "This is not a valid HTTP request.")
+
+    def _answer_at_once(self, at_once: AtOnce) -> bool:
+        """Answer between two requests, where that needs no application."""
+        parser, cycle = self.parser, self.cycle
+        if (
+            parser.get_method() != b"GET"
+            or not (cycle is None or cycle.response_complete)
+            or self._head_bytes > MAX_HEADER_BYTES
+            or self.flow.write_paused
+            or self.transport.is_closing()
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+        ):
+            return False
+        lines = at_once.answer(
+            self.url,
+            self.headers,
+            client=self.client[0] if self.client else "unknown",
+            server=self.server[0] if self.server else None,
+        )
+        if lines is None:
+            return False
+        defaults = self.server_state.default_headers  # uvicorn makes a new list every second
+        if self._defaults[0] is not defaults:
+            self._defaults = (defaults, b"".join(b"%b: %b\r\n" % item for item in defaults))
+        self.transport.write(b"%b%b%b\r\n" % (_STATUS_LINES[307], self._defaults[1], lines))
+        self.server_state.total_requests += 1
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+        return True
 
     def _refuse(self, status: int, code: str, message: str) -> None:
         """Answer and close; in the midst of another answer, only close."""
@@ -172,11 +215,13 @@ class PatientProtocol(HttpToolsProtocol):
 
 def build_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
     """Make the server of an application; at its end, downloads have 30 seconds to finish."""
+    found = getattr(getattr(app, "state", None), "at_once", None)
+    protocol = type("AppProtocol", (PatientProtocol,), {"at_once": found})
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=PatientProtocol,
+        http=protocol,
         ws="none",
         loop="uvloop",
         log_config=None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from minio_proxy.errors import (
 from minio_proxy.picture.header import Limits, inspect
 from minio_proxy.picture.render import BoxXyxy, RenderedType, render_crop, render_thumbnail
 from minio_proxy.ports import ObjectStore
-from minio_proxy.settings import ProxySettings
+from minio_proxy.settings import MEBIBYTE, ProxySettings
 from minio_proxy.thumbnails.gate import DecodeGate
 from minio_proxy.thumbnails.keys import (
     ENDINGS,
@@ -31,6 +30,7 @@ from minio_proxy.thumbnails.keys import (
     crops_prefix,
     thumbnail_key,
 )
+from minio_proxy.thumbnails.memory import Rendered, RenderedMemory
 from minio_proxy.thumbnails.single_flight import SingleFlight
 
 log = structlog.get_logger(__name__)
@@ -51,21 +51,6 @@ class OriginalReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """A thumbnail or crop, ready to be sent.
-
-    Args:
-        data: the encoded picture.
-        media_type: of ``data``.
-        etag: made from ``data``, without quotes.
-    """
-
-    data: bytes
-    media_type: RenderedType
-    etag: str
-
-
 class ThumbnailService:
     """Makes thumbnails and crops, keeps them in the store and gives them out.
 
@@ -78,6 +63,7 @@ class ThumbnailService:
         limits: of the originals.
         quality: 1 to 100, of JPEG and WebP.
         gate: how many are made at once.
+        memory: keeps those that were given out lately.
     """
 
     def __init__(
@@ -88,12 +74,14 @@ class ThumbnailService:
         limits: Limits,
         quality: int,
         gate: DecodeGate,
+        memory: RenderedMemory,
     ) -> None:
         self._store = store
         self._originals = originals
         self._limits = limits
         self._quality = quality
         self._gate = gate
+        self._memory = memory
         self._flights: SingleFlight[bytes] = SingleFlight()
 
     @classmethod
@@ -107,6 +95,7 @@ class ThumbnailService:
             limits=Limits(max_bytes=settings.max_bytes, max_pixels=settings.max_pixels),
             quality=settings.jpeg_quality,
             gate=DecodeGate(settings.max_concurrent_decodes),
+            memory=RenderedMemory(settings.thumbnail_memory_mb * MEBIBYTE),
         )
 
     def thumbnail(self, image_key: str, width: int, media_type: RenderedType) -> Rendered:
@@ -146,6 +135,18 @@ class ThumbnailService:
 
         return self._give(image_key, key, media_type, render, most=MOST_CROPS)
 
+    def thumbnail_at_hand(
+        self, image_key: str, width: int, media_type: RenderedType
+    ) -> Rendered | None:
+        """Give what ``thumbnail`` would if that takes no time: nothing is read or made."""
+        return self._memory.fresh(thumbnail_key(image_key, width, media_type))
+
+    def crop_at_hand(
+        self, image_key: str, box_xyxy: BoxXyxy, width: int, media_type: RenderedType
+    ) -> Rendered | None:
+        """Give what ``crop`` would if that takes no time; InvalidBox as there."""
+        return self._memory.fresh(crop_key(image_key, _widened(box_xyxy), width, media_type))
+
     def delete(self, image_key: str) -> None:
         """Remove all thumbnails and crops of a picture; the original must be gone before.
 
@@ -153,6 +154,7 @@ class ThumbnailService:
         crash leaves behind are not given out: nothing is, whose original is gone.
         """
         check_image_key(image_key)
+        self._memory.forget(image_key)
         for width in WIDTHS:
             for media_type in ENDINGS:
                 self._store.delete(thumbnail_key(image_key, width, media_type))
@@ -171,12 +173,17 @@ class ThumbnailService:
         *,
         most: int | None = None,
     ) -> Rendered:
-        data = self._cached(key, media_type)
+        since = self._memory.forgotten
+        known = self._memory.any_age(key)
+        data = known.data if known else self._cached(key, media_type)
         if data is not None and not self._originals.exists(image_key):
+            self._memory.forget(image_key)
             raise ObjectNotFound("There is no such picture.", key=image_key)
         if data is None:
             data = self._flights.do(key, lambda: self._make(image_key, key, render, most))
-        return Rendered(data, media_type, hashlib.sha256(data).hexdigest()[:32])
+        found = known or Rendered(data, media_type, hashlib.sha256(data).hexdigest()[:32])
+        self._memory.keep(image_key, key, found, since=since)
+        return found
 
     def _cached(self, key: str, media_type: RenderedType) -> bytes | None:
         try:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from minio_proxy.ports import ObjectStore
@@ -79,8 +81,8 @@ def test_deleted_objects_leave_the_listing(full: ObjectStore) -> None:
 def test_more_than_a_thousand(store: ObjectStore) -> None:
     """A limit above a thousand is kept, and pages of a thousand fit together."""
     keys = [f"k/{number:04}" for number in range(1005)]
-    for key in keys:
-        put(store, key, b"")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda key: put(store, key, b""), keys))
     assert keys_of(store, "k/", limit=2000) == keys
     assert keys_of(store, "k/") == keys[:1000]
     assert keys_of(store, "k/", after=keys[999]) == keys[1000:]

@@ -46,12 +46,18 @@ def s3_fields(s3_server: TestServers) -> Iterator[dict[str, object]]:
 
 
 @pytest.fixture
-def over(s3_fields: dict[str, object], tmp_path: Path) -> Iterator[OverS3]:
+def read_timeout_s() -> float:
+    """How long the store may be silent; tests may ask for another time."""
+    return 2.0
+
+
+@pytest.fixture
+def over(s3_fields: dict[str, object], tmp_path: Path, read_timeout_s: float) -> Iterator[OverS3]:
     """A proxy before a real S3 server that a test may cut off."""
     url = urlsplit(str(s3_fields["s3_endpoint"]))
     with CuttingProxy(url.hostname or "", url.port or 80) as way:
         fields = s3_fields | {
-            "s3_endpoint": way.url, "s3_connect_timeout_s": 1.0, "s3_read_timeout_s": 2.0
+            "s3_endpoint": way.url, "s3_connect_timeout_s": 1.0, "s3_read_timeout_s": read_timeout_s
         }  # fmt: skip
         with (
             running_proxy(settings(tmp_path, **fields)) as proxy,
@@ -120,8 +126,13 @@ def test_more_connections_than_are_kept_make_no_noise(
     over: OverS3, key: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Sixty-four requests at once are answered, and the pool has nothing to complain of."""
-    with caplog.at_level(logging.WARNING), ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(lambda _: httpx.get(f"{over.proxy.url}/objects/{key}"), range(64)))
+    many = httpx.Limits(max_connections=64)
+    with (
+        caplog.at_level(logging.WARNING),
+        httpx.Client(base_url=over.proxy.url, limits=many) as client,
+        ThreadPoolExecutor(64) as pool,
+    ):
+        answers = list(pool.map(lambda _: client.get(f"/objects/{key}"), range(64)))
     assert {answer.status_code for answer in answers} == {200}
     assert [record for record in caplog.records if "pool" in record.getMessage()] == []
 
@@ -172,6 +183,9 @@ def test_a_redirect_leads_to_the_store(s3_fields: dict[str, object], tmp_path: P
         assert httpx.get(address).content == picture()
         absent = client.get(f"/objects/{'0' * 64}", follow_redirects=True)
         assert absent.status_code == 404
+        download = client.get(f"/objects/{stored}?download=true")
+        assert (download.status_code, download.content) == (200, picture())
+        assert download.headers["content-disposition"].startswith("attachment")
 
 
 def test_accel_names_the_file_to_nginx(tmp_path: Path) -> None:
@@ -203,9 +217,10 @@ def test_two_hundred_that_trickle(over: OverS3, key: str, slow: int) -> None:
             assert over.client.get(f"/thumbnails/64/{key}").status_code == 200
 
 
+@pytest.mark.parametrize("read_timeout_s", [1.0])
 def test_a_store_that_falls_silent_in_mid_transfer(over: OverS3, big: bytes) -> None:
     """After BOXSEEK_S3_READ_TIMEOUT_S without a byte the answer is broken off."""
-    over.way.answer_delay_s = 5.0
+    over.way.answer_delay_s = 2.5
     over.way.drop_all()
     with pytest.raises(httpx.HTTPError):
         over.client.get(f"/objects/{BIG_KEY}", timeout=20).raise_for_status()

@@ -236,14 +236,16 @@ def test_delete_takes_the_thumbnails_along(
 
 
 def test_thumbnails_of_what_is_gone_are_not_given(
-    client: TestClient, services: ProxyServices, stored: str
+    client: TestClient, services: ProxyServices, stored: str, tmp_path: Path
 ) -> None:
     """A crash in the midst of a delete leaves thumbnails; the next delete removes them."""
     addresses = [f"/thumbnails/64/{stored}", f"/crops/64/{stored}?box=1,2,50,40"]
     assert [client.get(address).status_code for address in addresses] == [200, 200]
     services.originals.delete(stored)
-    assert [client.get(address).status_code for address in addresses] == [404, 404]
-    assert client.delete(f"/objects/{stored}").status_code == 404
+    with build_services(settings(tmp_path)) as later:
+        after = TestClient(create_app(later), base_url=BASE)
+        assert [after.get(address).status_code for address in addresses] == [404, 404]
+        assert after.delete(f"/objects/{stored}").status_code == 404
     assert left_of(stored, services) == []
 
 

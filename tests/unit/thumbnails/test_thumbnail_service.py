@@ -21,8 +21,9 @@ from minio_proxy.errors import (
 from minio_proxy.picture.header import Limits, inspect
 from minio_proxy.picture.render import RenderedType
 from minio_proxy.settings import ProxySettings
-from minio_proxy.thumbnails import WIDTHS, ThumbnailService
+from minio_proxy.thumbnails import WIDTHS, Rendered, ThumbnailService
 from minio_proxy.thumbnails.gate import DecodeGate
+from minio_proxy.thumbnails.memory import FRESH_S, RenderedMemory
 from minio_proxy.thumbnails.single_flight import SingleFlight
 from support import picture_files as files
 from support.picture_store import MemoryOriginals, MemoryStore
@@ -35,13 +36,15 @@ PICTURE = files.encoded(files.photo(400, 300), "JPEG")
 class House:
     """A service with its store and originals in memory, and one picture in it."""
 
-    def __init__(self, places: int = 4, wait_s: float = 5.0) -> None:
+    def __init__(self, places: int = 4, wait_s: float = 5.0, memory_bytes: int = 0) -> None:
         self.store, self.originals = MemoryStore(), MemoryOriginals()
         self.key = self.originals.add(PICTURE)
+        self.now = 0.0
         gate = DecodeGate(places, wait_s=wait_s)
         self.service = ThumbnailService(
-            self.store, self.originals, limits=Limits(), quality=70, gate=gate
-        )
+            self.store, self.originals, limits=Limits(), quality=70, gate=gate,
+            memory=RenderedMemory(memory_bytes, clock=lambda: self.now),
+        )  # fmt: skip
 
 
 @pytest.fixture
@@ -271,3 +274,76 @@ def test_settings_name_quality_limits_and_places(house: House) -> None:
     )
     with pytest.raises(Exception, match="at most 100 pixels"):
         narrow.thumbnail(house.key, 320, JPEG)
+
+
+def test_what_was_given_lately_is_given_from_memory() -> None:
+    """Neither store nor originals are asked, and the bytes and ETag are the same."""
+    house = House(memory_bytes=1_000_000)
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) is None
+    made = house.service.thumbnail(house.key, 64, WEBP)
+    crop = house.service.crop(house.key, (1.5, 2, 50, 60), 64, JPEG)
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) == made
+    assert house.service.crop_at_hand(house.key, (1.2, 2.9, 49.5, 60), 64, JPEG) == crop
+    assert house.service.thumbnail_at_hand(house.key, 64, JPEG) is None
+    with pytest.raises(InvalidBox):
+        house.service.crop_at_hand(house.key, (9, 0, 3, 9), 64, JPEG)
+
+
+def test_what_this_process_deletes_is_forgotten_at_once() -> None:
+    """Of that picture, and of no other."""
+    house = House(memory_bytes=1_000_000)
+    other = house.originals.add(files.encoded(files.photo(90, 70), "JPEG"))
+    for key in (house.key, other):
+        house.service.thumbnail(key, 64, WEBP)
+    house.originals.pictures.pop(house.key)
+    house.service.delete(house.key)
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) is None
+    assert house.service.thumbnail_at_hand(other, 64, WEBP) is not None
+
+
+def test_what_another_process_deletes_is_noticed_soon() -> None:
+    """After a moment the original is looked for again; while it is there no thumbnail is read."""
+    house = House(memory_bytes=1_000_000)
+    house.service.thumbnail(house.key, 64, WEBP)
+    house.now += FRESH_S + 0.1
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) is None
+    house.store.objects.clear()
+    house.service.thumbnail(house.key, 64, WEBP)
+    assert house.originals.reads == 1
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) is not None
+    house.originals.pictures.clear()
+    house.now += FRESH_S + 0.1
+    with pytest.raises(ObjectNotFound):
+        house.service.thumbnail(house.key, 64, WEBP)
+    assert house.service.thumbnail_at_hand(house.key, 64, WEBP) is None
+
+
+def test_memory_is_bounded() -> None:
+    """The ones unused for longest give way; what is too large or deleted meanwhile is not kept."""
+    memory = RenderedMemory(64_000)
+
+    def keep(number: int, size_bytes: int, since: int = 0) -> bool:
+        memory.keep(f"picture {number}", f"{number}", _rendered(size_bytes), since=since)
+        assert memory.size_bytes <= 64_000
+        return memory.any_age(f"{number}") is not None
+
+    assert all(keep(number, 3_000) for number in range(15))
+    assert memory.fresh("0") is not None
+    assert keep(15, 6_900)
+    assert memory.fresh("0") is not None
+    assert memory.fresh("1") is None
+    assert not keep(16, 8_000)
+    assert keep(2, 10)
+    memory.forget("picture 2")
+    assert not keep(17, 10)
+    assert keep(17, 10, since=1)
+    for number in range(18):
+        memory.forget(f"picture {number}")
+    assert memory.size_bytes == 0
+    nothing = RenderedMemory(0)
+    nothing.keep("a", "a", _rendered(1), since=0)
+    assert nothing.any_age("a") is None
+
+
+def _rendered(size_bytes: int) -> Rendered:
+    return Rendered(bytes(size_bytes), WEBP, "tag")
