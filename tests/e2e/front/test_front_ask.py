@@ -260,6 +260,9 @@ def test_private_address_is_refused(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Search by address").click()
     expect(visitor.alert).to_contain_text("not fetched")
     visitor.shoot("45-address-refused")
+    expect(visitor.alert.get_by_role("button", name="Try again")).to_have_count(0)
+    visitor.alert.get_by_role("button", name="New search").click()
+    expect(visitor.page.get_by_role("button", name="Choose a picture")).to_be_visible()
 
 
 def test_link_can_be_copied(visit: Callable[..., Visitor], bus: Path) -> None:
