@@ -33,8 +33,11 @@ PASTE = """([text, name, type]) => {
   transfer.items.add(new File([bytes], name, { type }));
   document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true }));
 }"""
-
-
+FOCUSED = """() => {
+  const it = document.activeElement;
+  const name = it === document.body ? "" : it.ariaLabel || it.textContent.trim();
+  return [name, it.ariaPressed];
+}"""
 PICTURES_THERE = """() => [...document.images].every((image) => {
   const { top, bottom } = image.getBoundingClientRect();
   const seen = image.naturalWidth > 0 && getComputedStyle(image).opacity === "1";
@@ -74,6 +77,26 @@ class Visitor:
     def choose(self, *files: Path | dict[str, Any]) -> None:
         """Choose pictures with the page's first file chooser."""
         self.page.locator("input[type=file]").first.set_input_files(list(files))  # type: ignore[arg-type]
+
+    def press_until(
+        self, key: str, name: str, *, pressed: str | None = None, times: int = 90
+    ) -> None:
+        """Press a key until what has the focus has this name, and this state where one is given."""
+        for _ in range(times):
+            self.page.keyboard.press(key)
+            found, state = self.page.evaluate(FOCUSED)
+            if re.search(name, found or "") and pressed in {None, state}:
+                return
+        raise AssertionError(f"{key} never reached {name}")
+
+    def choose_by_key(self, *files: Path | dict[str, Any]) -> None:
+        """Press Enter on the button that has the focus, and choose in the chooser it opens."""
+        with self.page.expect_file_chooser() as chooser:
+            # Playwright asks the browser for choosers without waiting for its consent; a call
+            # and its answer later the browser has it.
+            self.page.evaluate("() => new Promise((done) => setTimeout(done))")
+            self.page.keyboard.press("Enter")
+        chooser.value.set_files(list(files))  # type: ignore[arg-type]
 
     def drop(self, picture: Path, *, at: str = "body") -> None:
         """Drop a file on the page."""

@@ -20,6 +20,8 @@ import httpx
 REPOSITORY = Path(__file__).resolve().parents[2]
 FRONT = REPOSITORY / "search-front"
 START_S = 240.0
+SMALL_BYTES = 150_000
+"""Most bytes of a picture on the locked site: enough for the samples, small enough for a 413."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +79,6 @@ def boxseek_environment(data_dir: Path) -> dict[str, str]:
         "PYTHONPATH": str(REPOSITORY / "tests"),
         "PYTHONUNBUFFERED": "1",
     }
-
-
-def boxseek(arguments: Sequence[str], data_dir: Path) -> str:
-    """Run a boxseek command to its end; its output, or AssertionError with it."""
-    program = Path(sys.executable).with_name("boxseek")
-    done = subprocess.run(
-        [str(program), *arguments],
-        env=boxseek_environment(data_dir),
-        cwd=data_dir.parent,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @contextmanager

@@ -17,9 +17,14 @@ export const TIMEOUT = "timeout";
 export const STOPPED = "stopped";
 export const UNREADABLE = "unreadable_answer";
 
-const GONE = new Set(["object_not_found", "query_not_found", "image_not_found"]);
+const GONE = new Set([
+  "object_not_found",
+  "query_not_found",
+  "image_not_found",
+  "address_refused",
+]);
 
-/** True where asking again is of no use: what was asked with is no longer there. */
+/** True where asking again is of no use: what was asked with is not there, or never fetched. */
 export function isGone({ code }: ApiError): boolean {
   return GONE.has(code);
 }

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
+from minio_proxy.access import SCOPES
+from minio_proxy.cli import add_key
+from minio_proxy.settings import ProxySettings
 from support.front_browser import find_chromium, launch_arguments
 from support.front_page import PATIENCE_MS, Visitor
-from support.front_site import FRONT, LockedSite, Site, add_pictures, boxseek, serving
+from support.front_site import FRONT, SMALL_BYTES, LockedSite, Site, add_pictures, serving
 
 ARCHIVE_PICTURES = 28
 """With the samples more than one page of results, and not much to index."""
@@ -88,13 +91,11 @@ def site(_built: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
 def locked_site(
     _built: None, bus: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LockedSite]:
-    """A service with keys of two scopes, and one picture."""
+    """A service with a key of each scope, a small limit on pictures, and one picture."""
     data_dir = tmp_path_factory.mktemp("locked") / "data"
-    keys = {
-        scope: boxseek(["keys", "add", scope, "--scope", scope], data_dir).split()[0]
-        for scope in ("read", "admin")
-    }
-    with serving(data_dir) as url:
+    settings = ProxySettings(data_dir=data_dir)
+    keys = {scope: add_key(settings, scope, scope)[1] for scope in SCOPES}
+    with serving(data_dir, {"BOXSEEK_MAX_BYTES": str(SMALL_BYTES)}) as url:
         add_pictures(url, [bus], "samples", key=keys["admin"])
         yield LockedSite(url, keys)
 

@@ -47,6 +47,30 @@ def test_upload_many(visitor: Visitor, bus: Path) -> None:
     visitor.wait_results()
 
 
+def test_upload_by_keyboard(visitor: Visitor) -> None:
+    """Adding needs no mouse: the collection, choosing, a retry, searching with what came in."""
+    page = visitor.page
+    visitor.open("/?page=add")
+    visitor.press_until("Tab", "^Choose a folder$")
+    page.keyboard.press("Tab")
+    page.keyboard.type("by keys")
+    expect(page.get_by_role("textbox", name="Collection")).to_have_value("by keys")
+    visitor.press_until("Shift+Tab", "^Choose pictures$")
+    words = {"name": "words.jpg", "mimeType": "image/jpeg", "buffer": b"no picture at all"}
+    visitor.choose_by_key(noise(700, "keys.png"), words)
+    expect(page.get_by_text("1 added, 0 already there, 1 not added")).to_be_visible()
+    visitor.press_until("Tab", r"^Retry\s?words\.jpg$")
+    with page.expect_response("**/v1/images") as again:
+        page.keyboard.press("Enter")
+    assert again.value.request.method == "POST"
+    expect(page.locator(".rejected")).to_have_count(1)
+    visitor.press_until("Shift+Tab", "^Choose pictures$")
+    visitor.press_until("Tab", r"^Show\s?keys\.png$")
+    page.keyboard.press("Enter")
+    visitor.wait_results()
+    expect(visitor.page.get_by_role("button", name=re.compile("^by keys"))).to_be_visible()
+
+
 def test_upload_goes_on_after_a_busy_answer(visitor: Visitor) -> None:
     """429 makes the page wait as long as the service says, then it sends the same files again."""
     answers = iter([429, 200])

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import pillow_heif
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Route, expect
@@ -209,17 +210,23 @@ def test_camera_is_offered_on_a_phone(visit: Callable[..., Visitor]) -> None:
     visitor.shoot("06-phone-start")
 
 
-def test_format_that_the_browser_cannot_show(visitor: Visitor, bus: Path, tmp_path: Path) -> None:
-    """A TIFF is searched with although Chromium cannot show it; the service gives a preview."""
-    tiff = tmp_path / "bus.tiff"
+@pytest.mark.parametrize("ending", ["tiff", "heic"])
+def test_format_that_the_browser_cannot_show(
+    visitor: Visitor, bus: Path, tmp_path: Path, ending: str
+) -> None:
+    """What Chromium cannot show is searched with all the same; the service gives a preview."""
+    foreign = tmp_path / f"bus.{ending}"
     with Image.open(bus) as picture:
-        picture.save(tiff)
-    visitor.search_with(tiff)
+        if ending == "heic":
+            pillow_heif.from_pillow(picture).save(foreign, quality=80)
+        else:
+            picture.save(foreign)
+    visitor.search_with(foreign)
     assert visitor.outlines.count() >= 4
     preview = visitor.query.get_by_role("img", name="The picture that is searched with")
     expect(preview).to_have_js_property("naturalWidth", 810, timeout=PATIENCE_MS)
     assert "/preview" in (preview.get_attribute("src") or "")
-    visitor.shoot("08-tiff")
+    visitor.shoot(f"08-{ending}")
     visitor.page.reload()
     visitor.wait_results()
     expect(preview).to_have_js_property("naturalWidth", 810, timeout=PATIENCE_MS)
@@ -253,6 +260,9 @@ def test_private_address_is_refused(visitor: Visitor) -> None:
     visitor.page.get_by_role("button", name="Search by address").click()
     expect(visitor.alert).to_contain_text("not fetched")
     visitor.shoot("45-address-refused")
+    expect(visitor.alert.get_by_role("button", name="Try again")).to_have_count(0)
+    visitor.alert.get_by_role("button", name="New search").click()
+    expect(visitor.page.get_by_role("button", name="Choose a picture")).to_be_visible()
 
 
 def test_link_can_be_copied(visit: Callable[..., Visitor], bus: Path) -> None:

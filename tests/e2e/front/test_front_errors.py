@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Route, expect
 
 from support.front_page import Visitor
-from support.front_site import LockedSite, Site
+from support.front_site import SMALL_BYTES, LockedSite, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 
@@ -56,6 +59,16 @@ def test_text_file_is_refused_by_the_service(visitor: Visitor) -> None:
     visitor.open()
     visitor.choose({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"})
     expect(visitor.alert).to_contain_text("not a picture of a kind")
+
+
+def test_damaged_picture_is_refused_by_the_service(visitor: Visitor, bus: Path) -> None:
+    """A picture that is cut off in its header is refused by the real service with 422."""
+    half = bus.read_bytes()[:400]
+    visitor.open()
+    with visitor.page.expect_response("**/v1/search") as answered:
+        visitor.choose({"name": "half.jpg", "mimeType": "image/jpeg", "buffer": half})
+    assert answered.value.status == 422
+    expect(visitor.alert).to_contain_text("damaged")
 
 
 def test_busy_service_says_when_to_try_again(visitor: Visitor, bus: Path) -> None:
@@ -211,6 +224,25 @@ def test_login(visit: Callable[..., Visitor], locked_site: LockedSite, zidane: P
     expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
     visitor.page.reload()
     expect(visitor.page.get_by_role("heading", name="Log in")).to_be_visible()
+
+
+def test_picture_above_the_limit_is_refused_by_the_service(
+    visit: Callable[..., Visitor], locked_site: LockedSite, bus: Path
+) -> None:
+    """A picture of more bytes than the service takes gets its own 413; a smaller one works."""
+    pixels = np.random.default_rng(8).integers(0, 255, (300, 300, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    assert len(buffer.getvalue()) > SMALL_BYTES > bus.stat().st_size
+    visitor = visit()
+    log_in(visitor, locked_site, "read")
+    with visitor.page.expect_response("**/v1/search") as answered:
+        visitor.choose({"name": "n.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+    assert answered.value.status == 413
+    expect(visitor.alert).to_contain_text("too large")
+    visitor.page.get_by_role("link", name="Boxseek").click()
+    visitor.choose(bus)
+    visitor.wait_results()
 
 
 def test_a_key_that_may_only_read_sees_nothing_else(

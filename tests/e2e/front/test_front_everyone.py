@@ -20,42 +20,20 @@ pytestmark = [pytest.mark.browser, pytest.mark.models]
 SCRIPT_LIMIT = 70_000
 
 
-def press_until(
-    visitor: Visitor, key: str, name: str, *, pressed: str | None = None, times: int = 90
-) -> None:
-    """Press a key until what has the focus has this name, and this state where one is given."""
-    focused = """() => {
-      const it = document.activeElement;
-      const name = it === document.body ? "" : it.ariaLabel || it.textContent.trim();
-      return [name, it.ariaPressed];
-    }"""
-    for _ in range(times):
-        visitor.page.keyboard.press(key)
-        found, state = visitor.page.evaluate(focused)
-        if re.search(name, found or "") and pressed in {None, state}:
-            return
-    raise AssertionError(f"{key} never reached {name}")
-
-
 def test_whole_loop_by_keyboard(visitor: Visitor, bus: Path) -> None:
     """Choose, point, open, search on and go back with nothing but keys."""
     visitor.open()
     expect(visitor.page.get_by_role("heading", level=1)).to_be_visible()
-    press_until(visitor, "Tab", "^Choose a picture$")
-    with visitor.page.expect_file_chooser() as chooser:
-        # Playwright asks the browser for choosers without waiting for its consent; a call
-        # and its answer later the browser has it.
-        visitor.page.evaluate("() => new Promise((done) => setTimeout(done))")
-        visitor.page.keyboard.press("Enter")
-    chooser.value.set_files(bus)
+    visitor.press_until("Tab", "^Choose a picture$")
+    visitor.choose_by_key(bus)
     visitor.wait_results()
-    press_until(visitor, "Tab", "^Search for this")
+    visitor.press_until("Tab", "^Search for this")
     visitor.shoot("50-keyboard-focus")
-    press_until(visitor, "Tab", "^Search for this person.*", pressed="false")
+    visitor.press_until("Tab", "^Search for this person.*", pressed="false")
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_url(re.compile("box="))
     visitor.wait_results()
-    press_until(visitor, "Tab", r"^Result \d")
+    visitor.press_until("Tab", r"^Result \d")
     visitor.page.keyboard.press("Enter")
     dialog = visitor.page.get_by_role("dialog", name="Picture")
     expect(dialog.locator(".stage")).to_be_visible()
@@ -70,7 +48,7 @@ def test_whole_loop_by_keyboard(visitor: Visitor, bus: Path) -> None:
     assert after is not None
     assert after["width"] > before["width"]
     visitor.page.keyboard.press("0")
-    press_until(visitor, "Tab", "^Search for this")
+    visitor.press_until("Tab", "^Search for this")
     visitor.page.keyboard.press("Enter")
     visitor.page.wait_for_url(re.compile("object="))
     visitor.wait_results()
@@ -260,7 +238,7 @@ def test_reduced_motion(visit: Callable[..., Visitor], bus: Path) -> None:
 def test_filters_compare_and_delete_by_keyboard(visitor: Visitor, bus: Path) -> None:
     """What a mouse does in the results the keyboard does too."""
     visitor.see_results(bus)
-    press_until(visitor, "Tab", "^person ", pressed="false")
+    visitor.press_until("Tab", "^person ", pressed="false")
     visitor.page.keyboard.press("Space")
     visitor.page.wait_for_url(re.compile("label=person"))
     visitor.wait_results()
@@ -268,14 +246,14 @@ def test_filters_compare_and_delete_by_keyboard(visitor: Visitor, bus: Path) -> 
     visitor.page.get_by_role("radio", name="Pictures", exact=True).first.focus()
     visitor.page.keyboard.press("ArrowRight")
     expect(crops).to_be_checked()
-    press_until(visitor, "Tab", "^Compare")
+    visitor.press_until("Tab", "^Compare")
     visitor.page.keyboard.press("Enter")
     expect(visitor.page.get_by_role("dialog", name="Side by side")).to_be_visible()
     visitor.page.keyboard.press("Escape")
     before = visitor.cards.count()
     visitor.cards.first.locator(".open").focus()
     visitor.page.keyboard.press("Enter")
-    press_until(visitor, "Tab", "^Delete picture$")
+    visitor.press_until("Tab", "^Delete picture$")
     visitor.page.keyboard.press("Enter")
     expect(visitor.cards).not_to_have_count(before)
     expect(visitor.page.get_by_role("button", name="Undo")).to_be_focused()
