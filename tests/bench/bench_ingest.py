@@ -172,7 +172,7 @@ def main() -> None:
     parser.add_argument("--only", choices=("memory", "reconcile", "models"))
     parser.add_argument("--entries", type=int, default=1_000_000, help="of the reconcile")
     parser.add_argument("--pictures", type=int, default=100_000, help="of the memory")
-    parser.add_argument("--photographs", type=int, default=128, help="of the models")
+    parser.add_argument("--photographs", type=int, default=384, help="of the models")
     parser.add_argument("--rounds", type=int, default=3, help="of the models")
     parser.add_argument("--precision", default="fp32", help="of the models")
     parser.add_argument("--json", type=Path, help="also write everything to this file")

@@ -52,7 +52,8 @@ def text_of(snapshot: Snapshot) -> str:
     total = f"{snapshot.total:,}" + ("+" if snapshot.listing else "")
     return (
         f"{snapshot.done:,} of {total} {'picture' if snapshot.total == 1 else 'pictures'}, "
-        f"{_rates(snapshot)}, {_left(snapshot)}, {_trouble(snapshot)}{_waiting(snapshot)}"
+        f"{_rates(snapshot)}, {_left(snapshot)}, {_trouble(snapshot)}, {_load(snapshot)}"
+        f"{_waiting(snapshot)}"
     )
 
 
@@ -87,8 +88,9 @@ def _lines(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) -
         if snapshot.state == "running" and news != told:
             _line(snapshot, mode, stream)
             told = news
-    if counts.snapshot().done != told[0] and counts.snapshot().total:
-        _line(counts.snapshot(), mode, stream)
+    last = counts.snapshot()
+    if last.done > max(told[0], 0):
+        _line(last, mode, stream)
 
 
 def _line(snapshot: Snapshot, mode: Mode, stream: TextIO) -> None:
@@ -118,9 +120,12 @@ def _live(counts: Counts, mode: Mode, stream: TextIO, ended: threading.Event) ->
 
 
 def _facts(snapshot: Snapshot) -> str:
-    load = " ".join(f"{stage} {share:.0%}" for stage, share in snapshot.load.items())
-    told = f"{_rates(snapshot)} · {_left(snapshot)} · {_trouble(snapshot)} · {load}"
+    told = f"{_rates(snapshot)} · {_left(snapshot)} · {_trouble(snapshot)} · {_load(snapshot)}"
     return f"{told}{_waiting(snapshot)}"
+
+
+def _load(snapshot: Snapshot) -> str:
+    return "busy: " + " ".join(f"{stage} {share:.0%}" for stage, share in snapshot.load.items())
 
 
 def _waiting(snapshot: Snapshot) -> str:

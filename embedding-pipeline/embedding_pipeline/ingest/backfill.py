@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest import patience
 from embedding_pipeline.ingest.bulk_size import BulkSize
-from embedding_pipeline.ingest.ledger import Ledger, LedgerRow, metadata_text
+from embedding_pipeline.ingest.ledger import Known, Ledger, LedgerRow, metadata_text
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.modelling import Loaded, Modelling
 from embedding_pipeline.ingest.progress import Progress
@@ -166,8 +166,9 @@ class Backfill:
     def _rows(self, batch: Sequence[Loaded], shelved: dict[str, Shelved]) -> list[LedgerRow]:
         rows: list[LedgerRow] = []
         first_of: dict[str, str] = {}
+        known = self._ledger.known((one.item.path, one.image_key or "") for one in batch)
         for one in batch:
-            row = self._row(one, shelved.get(one.item.path), first_of)
+            row = self._row(one, shelved.get(one.item.path), known[one.item.path], first_of)
             if row.state == "indexed" and row.image_key:
                 first_of[row.image_key] = one.item.path
             rows.append(row)
@@ -215,7 +216,9 @@ class Backfill:
             return None
         return Place(root, one.item.path, len(one.data), one.stamp)
 
-    def _row(self, one: Loaded, shelved: Shelved | None, first_of: dict[str, str]) -> LedgerRow:
+    def _row(
+        self, one: Loaded, shelved: Shelved | None, known: Known, first_of: dict[str, str]
+    ) -> LedgerRow:
         row = LedgerRow(
             path=one.item.path,
             version=one.item.version,
@@ -235,18 +238,18 @@ class Backfill:
             )
         if shelved is None or one.image_key is None:
             raise IngestError(f"{readable(one.item.path)} was neither written nor refused")
-        other = self._same_as(one.item.path, one.image_key, shelved, first_of)
+        other = self._same_as(one.image_key, shelved, known, first_of)
         state: State = "indexed" if other is None else "duplicate"
         return replace(row, state=state, objects=shelved.objects, duplicate_of=other)
 
     def _same_as(
-        self, path: str, image_key: str, shelved: Shelved, first_of: dict[str, str]
+        self, image_key: str, shelved: Shelved, known: Known, first_of: dict[str, str]
     ) -> str | None:
         """What a picture is a duplicate of: another path, ``stored``, or nothing."""
-        before = self._ledger.get(path)
+        before = known.row
         if before and before.image_key == image_key and before.state == "indexed":
             return None
-        other = first_of.get(image_key) or self._ledger.first_with_key(image_key, other_than=path)
+        other = first_of.get(image_key) or known.other
         if other is not None:
             return readable(other)
         sources = shelved.record.sources if shelved.record else ()

@@ -108,8 +108,7 @@ class Modelling:
             return self._kept_or_made(data, stops=stops)
 
     def _kept_or_made(self, data: dict[str, bytes], *, stops: bool) -> dict[str, PictureResult]:
-        kept = {key: self._spool.get(key) for key in data}
-        results = {key: result for key, result in kept.items() if result is not None}
+        results = self._spool.kept(data)
         missing = [key for key in data if key not in results and self._objects_of(key) is None]
         if missing:
             results |= self._made({key: data[key] for key in missing}, stops=stops)

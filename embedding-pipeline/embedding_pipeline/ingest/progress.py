@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +14,10 @@ from embedding_pipeline.ingest.source_items import State
 
 Clock = Callable[[], float]
 STAGES = ("read", "models", "write")
+LOAD_S = 10.0
+"""What "now" means for the load of a stage."""
+MARK_S = 0.5
+_NOTHING = dict.fromkeys(STAGES, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,8 @@ class Snapshot:
         states: how many of ``done`` ended in which state.
         objects: entries of kind object written.
         elapsed_s: seconds since the work began.
-        load: share of the time since the work began that each stage was busy, 0 to 1.
+        load: share of the last LOAD_S seconds that each stage was busy, 0 to 1; of the whole
+            work when it is over.
         waiting: what the run waits for, in words; empty while it works.
     """
 
@@ -131,7 +136,6 @@ class Progress:
         """Counts of one moment."""
         with self._lock:
             elapsed = self._clock() - self._started if self._running else self._elapsed_s
-            span = max(elapsed, 1e-9)
             return Snapshot(
                 state="running" if self._running else "idle",
                 done=self._states.total(),
@@ -140,11 +144,30 @@ class Progress:
                 states=dict(self._states),
                 objects=self._objects,
                 elapsed_s=elapsed,
-                load={stage: min(1.0, self._busy_s[stage] / span) for stage in STAGES},
+                load=self._load(),
                 waiting=", ".join(sorted(self._waiting)),
             )
 
+    def _load(self) -> dict[str, float]:
+        """Share of each stage since the oldest mark, which then moves on."""
+        if not self._running:
+            span = max(self._elapsed_s, 1e-9)
+            return {stage: min(1.0, self._busy_s[stage] / span) for stage in STAGES}
+        now = self._clock()
+        busy = {
+            stage: self._busy_s[stage] + (now - self._entered[stage] if self._inside[stage] else 0)
+            for stage in STAGES
+        }
+        while len(self._marks) > 1 and now - self._marks[1][0] >= LOAD_S:
+            self._marks.popleft()
+        since, before = self._marks[0] if self._marks else (self._started, dict(_NOTHING))
+        if not self._marks or now - self._marks[-1][0] >= MARK_S:
+            self._marks.append((now, busy))
+        span = max(now - since, 1e-9)
+        return {stage: min(1.0, (busy[stage] - before[stage]) / span) for stage in STAGES}
+
     def _reset(self) -> None:
+        self._marks: deque[tuple[float, dict[str, float]]] = deque()
         self._states: Counter[str] = Counter()
         self._busy_s: dict[str, float] = dict.fromkeys(STAGES, 0.0)
         self._inside: Counter[str] = Counter()

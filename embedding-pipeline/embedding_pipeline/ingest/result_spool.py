@@ -50,13 +50,22 @@ class ResultSpool:
 
     def get(self, image_key: str) -> PictureResult | None:
         """A kept result; None when there is none."""
+        return self.kept([image_key]).get(image_key)
+
+    def kept(self, image_keys: Iterable[str]) -> dict[str, PictureResult]:
+        """Those results that are kept, by key; one connection serves all."""
         with closing(self._connect()) as connection:
-            found = connection.execute(
-                "SELECT facts, vectors FROM results WHERE image_key = ?", [image_key]
-            ).fetchone()
-        if found is None:
-            return None
-        return replace(_result(image_key, found[0], found[1]), models=self._description)
+            found = {
+                key: connection.execute(
+                    "SELECT facts, vectors FROM results WHERE image_key = ?", [key]
+                ).fetchone()
+                for key in image_keys
+            }
+        return {
+            key: replace(_result(key, *row), models=self._description)
+            for key, row in found.items()
+            if row is not None
+        }
 
     def put(self, results: Mapping[str, PictureResult]) -> None:
         """Keep results that did not fail; all or none.

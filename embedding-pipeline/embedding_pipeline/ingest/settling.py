@@ -165,7 +165,7 @@ class Settling:
     def _mend_batch(self, keys: Sequence[str]) -> Mended:
         index = self._index()
         lacking = [key for key in keys if index.picture(key) is None]
-        kept = {key: result for key in lacking if (result := self._spool.get(key)) is not None}
+        kept = self._spool.kept(lacking)
         data, problems = self._mender.read([key for key in lacking if key not in kept])
         results = kept | self._mender.results(data)
         mended = self._mender.write(index, [key for key in keys if key not in problems], results)

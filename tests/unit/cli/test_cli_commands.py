@@ -200,7 +200,8 @@ def test_progress_as_text_and_json() -> None:
     progress.finished("failed", 0)
     snapshot = progress.snapshot()
     assert text_of(snapshot) == (
-        "5 of 10 pictures, 2.5 images/s, 6.0 objects/s, 0:02 left, 1 failed"
+        "5 of 10 pictures, 2.5 images/s, 6.0 objects/s, 0:02 left, 1 failed, "
+        "busy: read 0% models 100% write 0%"
     )
     line = json.loads(json_of(snapshot))
     assert (line["done"], line["total"], line["left_s"]) == (5, 10, 2.0)
@@ -209,6 +210,35 @@ def test_progress_as_text_and_json() -> None:
     now[0] = 50.0
     assert progress.snapshot().elapsed_s == 2.0
     assert progress.snapshot().state == "idle"
+
+
+def test_load_is_that_of_now_and_in_the_end_of_the_whole() -> None:
+    """A stage that is busy now counts before it ends; what was long ago counts no more."""
+    now = [0.0]
+    progress = Progress(lambda: now[0])
+    progress.begin()
+    progress.planned(10, complete=True)
+    with progress.busy("read"):
+        now[0] = 5.0
+        assert progress.snapshot().load["read"] == 1.0
+    with progress.busy("write"):
+        for second in range(6, 21):
+            now[0] = float(second)
+            load = progress.snapshot().load
+    assert load == {"read": 0.0, "models": 0.0, "write": 1.0}
+    progress.end()
+    assert progress.snapshot().load == {"read": 0.25, "models": 0.0, "write": 0.75}
+
+
+def test_a_run_that_did_nothing_tells_no_progress() -> None:
+    """A dry run's plan is its report; "0 of 18" beside it would only confuse."""
+    stream = io.StringIO()
+    progress = Progress()
+    with shown(progress, "plain", stream):
+        progress.begin()
+        progress.planned(18, complete=True)
+        progress.end()
+    assert stream.getvalue() == ""
 
 
 def test_plain_lines_without_a_terminal() -> None:
