@@ -87,7 +87,12 @@ class Backfill:
         self._stop = stop
         self._in_place = in_place
         self._modelling = Modelling(
-            spool=spool, shelf=shelf, models=models, progress=progress, stop=stop
+            spool=spool,
+            shelf=shelf,
+            models=models,
+            progress=progress,
+            batch_pictures=batch_pictures,
+            stop=stop,
         )
 
     def work_off(self) -> None:
@@ -100,9 +105,9 @@ class Backfill:
         bulk = BulkSize(self._batch_pictures, BULK_PICTURES)
         waiting: list[Loaded] = []
         since = time.monotonic()
-        with in_background(self._modelling.batches(self._batches(self._read()))) as batches:
-            for batch in batches:
-                waiting += batch
+        with in_background(self._modelling.parts(self._parts(self._read()))) as parts:
+            for part in parts:
+                waiting += part
                 late = time.monotonic() - since > BULK_WAIT_S
                 heavy = sum(len(one.data) for one in waiting) > HELD_BYTES
                 if late or heavy or len(waiting) >= bulk.size:
@@ -139,15 +144,15 @@ class Backfill:
         seen = SourceItem(item.path, loaded.version, len(loaded.data), item.metadata)
         return Loaded(seen, loaded.data, key, stamp=loaded.stamp)
 
-    def _batches(self, loaded: Iterator[Loaded]) -> Iterator[list[Loaded]]:
-        batch: list[Loaded] = []
+    def _parts(self, loaded: Iterator[Loaded]) -> Iterator[list[Loaded]]:
+        part: list[Loaded] = []
         for one in loaded:
-            batch.append(one)
-            if len(batch) == self._batch_pictures:
-                yield batch
-                batch = []
-        if batch:
-            yield batch
+            part.append(one)
+            if len(part) == self._modelling.part_pictures:
+                yield part
+                part = []
+        if part:
+            yield part
 
     def _write(self, batch: Sequence[Loaded]) -> None:
         """Write one bulk and note every item's state."""

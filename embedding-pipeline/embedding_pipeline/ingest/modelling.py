@@ -16,7 +16,8 @@ from embedding_pipeline.ingest.source_items import Problem, SourceItem
 from embedding_pipeline.ingest.stages import Turns, read_ahead
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 
-MODEL_BATCHES = 2
+UNDER_WAY = 2
+"""Parts of a batch at the models at once: while one is decoded or cropped, the other is at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Loaded:
 
 
 class _Stopped(Exception):
-    """The run is to end, and this batch has not begun."""
+    """The run is to end, and this part has not begun."""
 
 
 class Modelling:
@@ -52,6 +53,7 @@ class Modelling:
         shelf: tells what the index has.
         models: runs the pipeline; may be called from several threads.
         progress: counts for displays.
+        batch_pictures: pictures that may be under way at once, in all parts together.
         stop: set by whoever wants the run to end after the batch in flight.
     """
 
@@ -62,6 +64,7 @@ class Modelling:
         shelf: Shelf,
         models: Models,
         progress: Progress,
+        batch_pictures: int,
         stop: threading.Event,
     ) -> None:
         self._spool = spool
@@ -70,24 +73,25 @@ class Modelling:
         self._progress = progress
         self._stop = stop
         self._turns = Turns()
-        self._one_batch = threading.Lock()
+        self._under_way = threading.Semaphore(min(UNDER_WAY, batch_pictures))
+        self.part_pictures = max(1, batch_pictures // UNDER_WAY)
+        """Pictures of a part, as ``parts`` wants them."""
 
-    def batches(self, batches: Iterator[list[Loaded]]) -> Iterator[list[Loaded]]:
+    def parts(self, parts: Iterator[list[Loaded]]) -> Iterator[list[Loaded]]:
         """Run the models on what the index does not have.
 
-        Two batches are on their way: while the models work on one, what is known of the other
-        is looked up, so that the models hardly wait. One that has not begun when stop is set is
+        One part more than is at the models is on its way: what is known of it is looked up
+        meanwhile, so that the models hardly wait. One that has not begun when stop is set is
         left for the next run.
         """
 
-        def modelled(batch: list[Loaded]) -> list[Loaded]:
+        def modelled(part: list[Loaded]) -> list[Loaded]:
             with suppress(_Stopped):
-                return self._with_results(batch, stops=True)
+                return self._with_results(part, stops=True)
             return []
 
-        return read_ahead(
-            batches, modelled, threads=MODEL_BATCHES, weight=lambda _: 1, budget=MODEL_BATCHES
-        )
+        ahead = UNDER_WAY + 1
+        return read_ahead(parts, modelled, threads=ahead, weight=lambda _: 1, budget=ahead)
 
     def anew(self, one: Loaded) -> Loaded:
         """Model work for a picture whose result does not serve (any more)."""
@@ -102,7 +106,7 @@ class Modelling:
     def _results(self, data: dict[str, bytes], *, stops: bool) -> dict[str, PictureResult]:
         """Results by key: kept ones, and fresh ones of what the index does not have.
 
-        The same picture in two batches is one batch's work; the other finds the kept result.
+        The same picture in two parts is one part's work; the other finds the kept result.
         """
         with self._turns.hold(data):
             return self._kept_or_made(data, stops=stops)
@@ -118,8 +122,8 @@ class Modelling:
         return patiently(lambda: self._shelf.objects_of(image_key), self._stop)
 
     def _made(self, data: Mapping[str, bytes], *, stops: bool) -> dict[str, PictureResult]:
-        """Model work, kept before the next batch begins: that is all that a kill can cost."""
-        with self._one_batch:
+        """Model work, kept before the next part begins: a kill costs one batch at most."""
+        with self._under_way:
             if stops and self._stop.is_set():
                 raise _Stopped
             tasks = [PictureTask(content, key=key) for key, content in data.items()]
