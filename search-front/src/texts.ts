@@ -1,6 +1,6 @@
 /** Every word that the page shows. */
 import type { Level, Status } from "./api/types";
-import { type ApiError, OFFLINE, STOPPED, TIMEOUT, UNREADABLE } from "./api/errors";
+import { type ApiError, NO_ADDRESSES, NO_FILES, NO_PICTURE, OFFLINE, STOPPED, TIMEOUT, UNREADABLE } from "./api/errors";
 
 const count = (n: number, one: string, many: string) => `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 
@@ -62,7 +62,11 @@ export const texts = {
     fromIndex: "Or begin with one of your own",
     emptyIndex: "Nothing is in the index yet.",
     emptyIndexAdd: "Add pictures",
-    notAPicture: (name: string) => `${name} is not a picture.`,
+    firstOf: (name: string, of: number) =>
+      `Searching with ${name}, the first of ${of.toLocaleString("en")} files. To put them all into the index:`,
+    onlyFirst: (name: string, of: number) =>
+      `Searching with ${name}, the first of ${of.toLocaleString("en")} files.`,
+    addAll: (n: number) => `Add all ${n.toLocaleString("en")}`,
   },
 
   query: {
@@ -71,6 +75,7 @@ export const texts = {
     reading: "Looking for objects…",
     picture: "The picture that is searched with",
     noPreview: "This picture cannot be shown; the search can still use it.",
+    cannotShow: "This picture cannot be shown.",
     noPreviewYet: "This browser cannot show this format. A preview comes with the answer.",
     fetching: "Fetching the picture…",
     anew: "New search",
@@ -220,7 +225,7 @@ export const texts = {
     files: "Choose pictures",
     folder: "Choose a folder",
     collection: "Collection",
-    collectionHint: "optional, for example: holidays",
+    collectionHint: "optional, e.g. holidays",
     total: (done: number, of: number) => `${done} of ${count(of, "picture", "pictures")}`,
     progress: "All pictures",
     fileProgress: (name: string) => `Upload of ${name}`,
@@ -321,6 +326,9 @@ const byCode: Record<string, string> = {
   [OFFLINE]: "The service cannot be reached. Is it running?",
   [TIMEOUT]: "The service took too long to answer.",
   [STOPPED]: "The search was stopped.",
+  [NO_FILES]: "There is no file in what was dropped.",
+  [NO_PICTURE]: "That is neither a picture nor the address of one.",
+  [NO_ADDRESSES]: "Addresses of pictures are not fetched here. Save the picture and drop the file.",
   [UNREADABLE]: "Something between this page and the service answered instead of it.",
   picture_too_large: "This picture is too large.",
   unsupported_format: "This is not a picture of a kind that Boxseek reads.",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ApiError, errorFromBody, isAborted, OFFLINE, UNREADABLE } from "../src/api/errors";
+import { ApiError, errorFromBody, isAborted, OFFLINE, UNREADABLE, wayOn } from "../src/api/errors";
 import { errorDetail, errorText } from "../src/texts";
 
 describe("errors", () => {
@@ -24,6 +24,21 @@ describe("errors", () => {
     );
     expect(errorText(new ApiError(500, "new_code", ""))).not.toBe("");
     expect(errorDetail(new ApiError(413, "picture_too_large", "65 MB."))).toBe("65 MB.");
+  });
+
+  it.each([
+    [413, "picture_too_large", "picture"],
+    [413, UNREADABLE, "picture"],
+    [415, "unsupported_format", "picture"],
+    [422, "undecodable_picture", "picture"],
+    [422, "invalid_box", "anew"],
+    [404, "query_not_found", "anew"],
+    [403, "not_allowed", "anew"],
+    [429, "too_many_requests", "retry"],
+    [503, "index_unavailable", "retry"],
+    [0, OFFLINE, "retry"],
+  ])("of status %i and code %s go on with: %s", (status, code, way) => {
+    expect(wayOn(new ApiError(status, code, ""))).toBe(way);
   });
 
   it("are told apart from giving up", () => {

@@ -16,15 +16,17 @@ from support.front_site import REPOSITORY, Site
 SCREENSHOTS = REPOSITORY / "artifacts" / "screenshots"
 PATIENCE_MS = 20_000
 
-DROP = """([text, name, type, at]) => {
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+DROP = """([files, texts, at]) => {
   const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], name, { type }));
+  for (const [text, name, type] of files) {
+    const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    transfer.items.add(new File([bytes], name, { type }));
+  }
+  for (const [type, text] of Object.entries(texts)) transfer.setData(type, text);
   const target = document.querySelector(at);
   for (const kind of ["dragover", "drop"]) {
-    target.dispatchEvent(
-      new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true }),
-    );
+    const event = new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+    if (target.dispatchEvent(event)) throw new Error("the browser would leave the page");
   }
 }"""
 PASTE = """([text, name, type]) => {
@@ -98,10 +100,17 @@ class Visitor:
             self.page.keyboard.press("Enter")
         chooser.value.set_files(list(files))  # type: ignore[arg-type]
 
-    def drop(self, picture: Path, *, at: str = "body") -> None:
-        """Drop a file on the page."""
-        text = base64.b64encode(picture.read_bytes()).decode()
-        self.page.evaluate(DROP, [text, picture.name, "image/jpeg", at])
+    def drop(self, *pictures: Path, at: str = "body") -> None:
+        """Drop files on the page."""
+        files = [
+            [base64.b64encode(path.read_bytes()).decode(), path.name, "image/jpeg"]
+            for path in pictures
+        ]
+        self.page.evaluate(DROP, [files, {}, at])
+
+    def drop_text(self, text: str, kind: str = "text/plain") -> None:
+        """Drop a text or a link on the page."""
+        self.page.evaluate(DROP, [[], {kind: text}, "body"])
 
     def paste(self, picture: Path) -> None:
         """Paste a picture from the clipboard."""

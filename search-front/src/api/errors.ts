@@ -15,6 +15,10 @@ export class ApiError extends Error {
 export const OFFLINE = "offline";
 export const TIMEOUT = "timeout";
 export const STOPPED = "stopped";
+/** What was dropped or pasted is of no use; no request was made. */
+export const NO_FILES = "no_files";
+export const NO_PICTURE = "no_picture";
+export const NO_ADDRESSES = "no_addresses";
 export const UNREADABLE = "unreadable_answer";
 
 const GONE = new Set([
@@ -27,6 +31,21 @@ const GONE = new Set([
 /** True where asking again is of no use: what was asked with is not there, or never fetched. */
 export function isGone({ code }: ApiError): boolean {
   return GONE.has(code);
+}
+
+/** What the picture itself is refused for. */
+const REFUSED = new Set([
+  "picture_too_large",
+  "unsupported_format",
+  "undecodable_picture",
+  "no_object_found",
+]);
+
+/** How a failed search may go on: the same again, with another picture, or with nothing of it. */
+export function wayOn(error: ApiError): "retry" | "picture" | "anew" {
+  const { code, status } = error;
+  if (REFUSED.has(code) || status === 413 || status === 415) return "picture";
+  return isGone(error) || status === 403 || status === 422 ? "anew" : "retry";
 }
 
 /** True for a request that was given up because a newer one took its place. */

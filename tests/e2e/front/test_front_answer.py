@@ -88,6 +88,31 @@ def test_thumbnails_come_in_the_size_of_their_place(
         assert 0.6 * min(needed, 512) <= int(found.group(1)) <= enough
 
 
+ROWS = """(list) => {
+  const edge = list.getBoundingClientRect().right;
+  const rows = new Map();
+  for (const card of list.children) {
+    const { top, right } = card.getBoundingClientRect();
+    rows.set(Math.round(top), edge - right);
+  }
+  return [...rows.values()];
+}"""
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_rows_fill_the_width(
+    visit: Callable[..., Visitor], archive: Site, bus: Path, width: int
+) -> None:
+    """Every row of pictures but the last of each part ends where the list ends."""
+    assert archive.pictures > 20
+    visitor = visit(viewport={"width": width, "height": 900})
+    visitor.see_results(bus)
+    lists = visitor.results.locator("ol.pictures")
+    gaps = [gap for part in lists.all() for gap in part.evaluate(ROWS)[:-1]]
+    assert len(gaps) >= 2
+    assert max(gaps) < 2
+
+
 def test_label_filter_and_back(visitor: Visitor, bus: Path) -> None:
     """A label leaves only pictures with it, the other labels stay in reach, back undoes it."""
     visitor.see_results(bus)

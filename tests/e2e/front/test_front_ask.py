@@ -253,6 +253,42 @@ def test_address_of_a_picture(visitor: Visitor, bus: Path) -> None:
     assert visitor.outlines.count() >= 4
 
 
+@pytest.mark.parametrize("kind", ["text/uri-list", "text/plain"])
+def test_dropped_link_is_searched_by(visitor: Visitor, kind: str) -> None:
+    """A link that is dropped is asked with; the real service refuses this private one."""
+    visitor.open()
+    with visitor.page.expect_request("**/v1/search") as asked:
+        visitor.drop_text(f"{visitor.site.url}/icon.svg", kind)
+    assert f"{visitor.site.url}/icon.svg".encode() in (asked.value.post_data_buffer or b"")
+    expect(visitor.alert).to_contain_text("not fetched")
+
+
+def test_dropped_words_are_refused(visitor: Visitor, bus: Path) -> None:
+    """Any other text is no question, and the next picture works."""
+    visitor.open()
+    visitor.drop_text("a red bus")
+    expect(visitor.alert).to_contain_text("neither a picture nor the address of one")
+    visitor.drop(bus)
+    visitor.wait_results()
+    expect(visitor.alert).to_have_count(0)
+
+
+def test_several_dropped_pictures(visitor: Visitor, bus: Path, zidane: Path) -> None:
+    """The first of several is searched with; all of them can be added."""
+    visitor.open()
+    visitor.drop(bus, zidane)
+    notice = visitor.page.get_by_text("Searching with bus.jpg, the first of 2 files.")
+    visitor.wait_results()
+    expect(notice).to_be_visible()
+    visitor.shoot("06-several")
+    visitor.drop(zidane)
+    expect(notice).to_have_count(0)
+    visitor.drop(bus, zidane)
+    expect(notice).to_be_visible()
+    visitor.page.get_by_role("button", name="Add all 2").click()
+    expect(visitor.page.get_by_text("0 added, 2 already there")).to_be_visible()
+
+
 def test_private_address_is_refused(visitor: Visitor) -> None:
     """The real service fetches nothing from inside its network, and the page says so."""
     visitor.open()

@@ -146,6 +146,33 @@ def test_nothing_is_cut_off_at_any_width(
         assert visitor.page.evaluate(overflow) <= 0
 
 
+def test_large_text_is_not_cut_off(visit: Callable[..., Visitor], bus: Path) -> None:
+    """Text of twice the size, as a browser can be set to, grows and fits a phone's width."""
+    visitor = visit(viewport={"width": 390, "height": 844})
+    visitor.page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => "
+        "document.documentElement.style.fontSize = '200%')"
+    )
+    overflow = "() => document.documentElement.scrollWidth - innerWidth"
+    visitor.see_results(bus)
+    size = "(it) => parseFloat(getComputedStyle(it).fontSize)"
+    assert visitor.results.locator(".count").first.evaluate(size) >= 28
+    assert visitor.page.evaluate(overflow) <= 0
+    visitor.shoot("63-large-text")
+    for page in ("search", "add", "index"):
+        visitor.open(f"/?page={page}")
+        assert visitor.page.evaluate(overflow) <= 0
+
+
+def test_actions_of_a_large_picture_are_in_sight(visit: Callable[..., Visitor], bus: Path) -> None:
+    """On a phone every action of the dialog can be reached without scrolling."""
+    visitor = visit(viewport={"width": 390, "height": 844})
+    visitor.see_results(bus)
+    dialog = visitor.large()
+    for name in ("Search with this picture", "Compare", "Delete picture"):
+        expect(dialog.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+
+
 def test_policy_is_strict_and_the_script_small(visitor: Visitor, bus: Path) -> None:
     """Nothing inline is allowed, nothing foreign is asked for, and little script comes first."""
     answers: list[Response] = []
