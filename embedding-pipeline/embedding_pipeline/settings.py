@@ -81,6 +81,10 @@ class Settings(ProxySettings):
         False,
         description="Repeat every detector run on the mirrored picture (when an index is created).",
     )
+    detector_tiles: Annotated[int, Field(ge=0, le=64)] = Field(
+        0,
+        description="Most tiles of a large picture that are looked at one by one beside the whole, for small objects; 0: none (when an index is created).",
+    )
     join_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.6,
         description="Boxes of one class from different runs that overlap more are one object (when an index is created).",
