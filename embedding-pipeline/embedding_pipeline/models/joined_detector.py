@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.description import DetectorDescription
 from embedding_pipeline.domain.entries import Detection
 from embedding_pipeline.models.box_fusion import Boxes, fused, gathered, without_duplicates
-from embedding_pipeline.models.tiling import tiles_of, whole_in, whole_in_any
+from embedding_pipeline.models.tiling import counted, tiles_of, whole_in
 from embedding_pipeline.ports.models import Detector
 
 MAX_ENLARGEMENT = 2.0
@@ -80,32 +81,32 @@ class JoinedDetector:
     ) -> list[tuple[tuple[Detection, ...], bool]]:
         """Find the objects of each picture (see the Detector port)."""
         parts: list[list[Boxes]] = [[] for _ in images]
+        sizes: list[list[int]] = [[] for _ in images]
         cut = [False] * len(images)
         for number, run in enumerate(self._runs):
             some = [i for i, image in enumerate(images) if not self._repeats(number, image)]
             found = run.detector.detect([_seen(images[i], run) for i in some])
             for i, (detections, truncated) in zip(some, found, strict=True):
                 parts[i].append(self._boxes(detections, images[i], run))
+                sizes[i].append(run.detector.description.input_size)
                 cut[i] |= truncated
         return [
-            self._tiled(image, part, truncated)
-            for image, part, truncated in zip(images, parts, cut, strict=True)
+            self._tiled(image, part, size, truncated) or self._joined(part, truncated)
+            for image, part, size, truncated in zip(images, parts, sizes, cut, strict=True)
         ]
 
     def _tiled(
         self,
         image: NDArray[np.uint8],
         parts: Sequence[Boxes],
+        sizes: Sequence[int],
         truncated: bool,  # noqa: FBT001 - private, from one caller
-    ) -> tuple[tuple[Detection, ...], bool]:
-        """Add the tiles' objects, where there are tiles, and join."""
-        how, size_wh = self._description, (image.shape[1], image.shape[0])
+    ) -> tuple[tuple[Detection, ...], bool] | None:
+        """What the runs on the whole picture, and its tiles, found; None where it has no tiles."""
+        how, run, size_wh = self._description, self._runs[0], (image.shape[1], image.shape[0])
         tiles = tiles_of(
             size_wh, how.input_size, max(how.input_size, *how.further_sizes, 0), how.tiles
         )
-        if not tiles:
-            return self._joined(parts, truncated)
-        run = self._runs[0]
         found: list[Boxes] = []
         for start in range(0, len(tiles), TILES_AT_ONCE):
             some = tiles[start : start + TILES_AT_ONCE]
@@ -114,13 +115,10 @@ class JoinedDetector:
                 truncated |= more
                 boxes = self._boxes(detections, image, run, tile[:2])
                 found.append(boxes.taken(np.flatnonzero(whole_in(boxes.xyxy, tile, size_wh))))
-
-        def expected(boxes_xyxy: NDArray[np.float64]) -> NDArray[np.bool_]:
-            counted = np.ones((len(boxes_xyxy), len(parts) + 1), bool)
-            counted[:, -1] = whole_in_any(boxes_xyxy, tiles, size_wh)
-            return counted
-
-        return self._joined([*parts, gathered(found)], truncated, expected)
+        if not tiles:
+            return None
+        count = partial(counted, sizes=sizes, tiles=tiles, size_wh=size_wh)
+        return self._joined([*parts, gathered(found)], truncated, count)
 
     def _repeats(self, number: int, image: NDArray[np.uint8]) -> bool:
         """Whether an earlier run already saw the picture at this size."""

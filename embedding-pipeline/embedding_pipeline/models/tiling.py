@@ -21,6 +21,10 @@ LEAST_GAIN = 1.5
 EDGE_PART = 100
 """A box that comes nearer than a hundredth of the tile's side to an inner edge may be cut by it."""
 
+LEAST_SEEN = 16
+"""A run on the whole picture that found nothing says nothing of an object that has fewer pixels
+(the root of its area) in that run's input."""
+
 _GROWTH = 16
 
 
@@ -79,6 +83,28 @@ def whole_in_any(
     for tile in tiles:
         found |= whole_in(boxes_xyxy, tile, size_wh)
     return found
+
+
+def counted(
+    boxes_xyxy: NDArray[np.float64],
+    sizes: Sequence[int],
+    tiles: Sequence[Tile],
+    size_wh: tuple[int, int],
+) -> NDArray[np.bool_]:
+    """Whose silence counts against an object: of those that could have seen it.
+
+    Args:
+        boxes_xyxy: ``(N, 4)`` float64, pixels of the picture.
+        sizes: longer side of the input of each run on the whole picture.
+        tiles: that were looked at, which together are the last run.
+        size_wh: of the picture.
+
+    Returns:
+        ``(N, len(sizes) + 1)`` bool.
+    """
+    sides = np.sqrt((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1))
+    seen = sides[:, None] * (np.array(sizes) / max(size_wh)) >= LEAST_SEEN
+    return np.column_stack((seen, whole_in_any(boxes_xyxy, tiles, size_wh)))
 
 
 def _count(length: int, side: int) -> int:

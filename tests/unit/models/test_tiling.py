@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.description import DetectorDescription
 from embedding_pipeline.domain.entries import Detection
 from embedding_pipeline.models.joined_detector import TILES_AT_ONCE, joined
-from embedding_pipeline.models.tiling import tiles_of, whole_in, whole_in_any
+from embedding_pipeline.models.tiling import counted, tiles_of, whole_in, whole_in_any
 from embedding_pipeline.pipeline.levels import least_side
 from embedding_pipeline.ports.models import Detector
 from support.models_fakes import LABELS, fake_description
@@ -125,13 +125,25 @@ def test_only_inner_edges_cut() -> None:
     assert whole_in(np.zeros((0, 4)), (0, 0, 100, 100), (100, 100)).tolist() == []
 
 
+def test_the_silence_of_those_who_could_see_counts() -> None:
+    """A run on the whole counts from 16 pixels of its input, tiles where one has it whole."""
+    boxes = np.array([(10, 10, 18, 20), (10, 10, 30, 26), (50, 0, 150, 60)], float)
+    tiles = [(0, 0, 100, 100), (80, 0, 200, 100)]
+    assert counted(boxes, (100, 200), tiles, (200, 100)).tolist() == [
+        [False, False, True],
+        [False, True, True],
+        [True, True, False],
+    ]
+    assert counted(np.zeros((0, 4)), (100, 200), tiles, (200, 100)).shape == (0, 3)
+
+
 def test_what_only_a_tile_shows_is_found() -> None:
     """Eight pixels of 400 are 1.3 in the whole picture's input, and nearly all in a tile's."""
     small = (301, 203, 309, 211)
     image = picture((400, 300), small)
     assert found(replace(HOW, tiles=0), 4, image) == []
     [one] = found(HOW, 4, image)
-    assert one == Detection(tuple(map(float, small)), "dog", 0.45)
+    assert one == Detection(tuple(map(float, small)), "dog", 0.9)
 
 
 def test_what_a_tile_cuts_is_found_once_and_whole() -> None:
