@@ -20,6 +20,7 @@ QUALITIES: Final[dict[str, dict[str, Any]]] = {
     "best": {
         "detector_input_size": 736,
         "further_sizes": "960,1280",
+        "detector_tiles": 16,
         "score_floor": 0.055,
         "nms_iou": 0.7,
         "flip_average": True,

@@ -21,7 +21,7 @@ LEAST_GAIN = 1.5
 EDGE_PART = 100
 """A box that comes nearer than a hundredth of the tile's side to an inner edge may be cut by it."""
 
-LEAST_SEEN = 16
+LEAST_SEEN = 24
 """A run on the whole picture that found nothing says nothing of an object that has fewer pixels
 (the root of its area) in that run's input."""
 

@@ -126,8 +126,8 @@ def test_only_inner_edges_cut() -> None:
 
 
 def test_the_silence_of_those_who_could_see_counts() -> None:
-    """A run on the whole counts from 16 pixels of its input, tiles where one has it whole."""
-    boxes = np.array([(10, 10, 18, 20), (10, 10, 30, 26), (50, 0, 150, 60)], float)
+    """A run on the whole counts from 24 pixels of its input, tiles where one has it whole."""
+    boxes = np.array([(10, 10, 18, 20), (10, 10, 30, 42), (50, 0, 150, 60)], float)
     tiles = [(0, 0, 100, 100), (80, 0, 200, 100)]
     assert counted(boxes, (100, 200), tiles, (200, 100)).tolist() == [
         [False, False, True],
