@@ -70,8 +70,8 @@ def whole_in(
     high = np.array(
         (x2 - margin if x2 < size_wh[0] else far, y2 - margin if y2 < size_wh[1] else far)
     )
-    inside: NDArray[np.bool_] = (boxes_xyxy[:, :2] >= low).all(axis=1)
-    inside &= (boxes_xyxy[:, 2:] <= high).all(axis=1)
+    clear = np.concatenate((boxes_xyxy[:, :2] >= low, boxes_xyxy[:, 2:] <= high), axis=1)
+    inside: NDArray[np.bool_] = np.logical_and.reduce(clear, axis=1)
     return inside
 
 
