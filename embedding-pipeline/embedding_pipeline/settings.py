@@ -20,6 +20,7 @@ QUALITIES: Final[dict[str, dict[str, Any]]] = {
     "best": {
         "detector_input_size": 736,
         "further_sizes": "960,1280",
+        "detector_tiles": 16,
         "score_floor": 0.055,
         "nms_iou": 0.7,
         "flip_average": True,
@@ -80,6 +81,10 @@ class Settings(ProxySettings):
     detector_flip: bool = Field(
         False,
         description="Repeat every detector run on the mirrored picture (when an index is created).",
+    )
+    detector_tiles: Annotated[int, Field(ge=0, le=64)] = Field(
+        0,
+        description="Most tiles of a large picture that are looked at one by one beside the whole, for small objects; 0: none (when an index is created).",
     )
     join_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.6,

@@ -64,7 +64,7 @@ def measure(folder: Path, detector: Detector, every: slice = slice(None)) -> Cov
         detections, _ = detector.detect([picture.rgb])[0]
         seconds += time.perf_counter() - started
         labels = folder / "labels" / f"{path.stem}.txt"
-        numbers, boxes = _truth(labels, picture.size_wh)
+        numbers, boxes = truth(labels, picture.size_wh)
         hits = matches(numbers, boxes, detections, detector.labels)
         annotated += len(numbers)
         documents += len(detections)
@@ -85,7 +85,8 @@ def matches(
     return (overlaps >= 0.5) & same.reshape(overlaps.shape)
 
 
-def _truth(path: Path, size_wh: tuple[int, int]) -> tuple[list[int], np.ndarray]:
+def truth(path: Path, size_wh: tuple[int, int]) -> tuple[list[int], np.ndarray]:
+    """Class numbers and ``(N, 4)`` boxes, pixels, of a YOLO label file."""
     lines = path.read_text().split("\n") if path.is_file() else []
     rows = np.array([[float(v) for v in line.split()] for line in lines if line.strip()])
     rows = rows.reshape(-1, 5)

@@ -41,6 +41,8 @@ class DetectorDescription:
             this many pixels, and large pictures are halved as long as what a network is given
             stays large enough (pipeline/levels.py); 0: pictures are taken as they are. Boxes
             are in pixels of the full picture either way.
+        tiles: most tiles of a large picture that are looked at beside the whole
+            (models/tiling.py); 0: none.
     """
 
     name: str
@@ -59,6 +61,7 @@ class DetectorDescription:
     class_agnostic_iou: float = 0.0
     min_side: float = 0.0
     decode_long_side: int = 0
+    tiles: int = 0
 
 
 @dataclass(frozen=True, slots=True)

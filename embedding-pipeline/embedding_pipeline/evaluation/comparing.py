@@ -43,6 +43,7 @@ PLAIN_MODELS: Mapping[str, object] = {
     "quality": "plain",
     "further_sizes": "",
     "detector_flip": False,
+    "detector_tiles": 0,
     "flip_average": False,
     "pooling": "own",
     "class_agnostic_iou": 0.0,

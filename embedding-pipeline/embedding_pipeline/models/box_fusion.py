@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +30,11 @@ class Boxes:
         return Boxes(self.xyxy[rows], self.scores[rows], self.classes[rows])
 
 
-def fused(parts: Sequence[Boxes], iou: float) -> Boxes:
+def fused(
+    parts: Sequence[Boxes],
+    iou: float,
+    expected: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
+) -> Boxes:
     """Join runs: boxes of one class that overlap are one object.
 
     After weighted boxes fusion (Solovyev, Wang and Gabruseva 2021): the best box leads, the best
@@ -41,20 +45,19 @@ def fused(parts: Sequence[Boxes], iou: float) -> Boxes:
     Args:
         parts: one a run, at least one.
         iou: boxes of a class that overlap more belong together.
+        expected: of ``(N, 4)`` boxes, ``(N, R)`` bool: which runs count as zero where they saw
+            nothing; None: all.
     """
-    everything = Boxes(
-        np.concatenate([part.xyxy for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.classes for part in parts]),
-    )
+    everything = gathered(parts)
     runs = np.repeat(np.arange(len(parts)), [len(part.scores) for part in parts])
     order = np.argsort(-everything.scores, kind="stable")
     everything, runs = everything.taken(order), runs[order]
     together = _overlapping(everything, iou, same_class=True)
     free = np.ones(len(order), dtype=bool)
     xyxy: list[NDArray[np.float64]] = []
-    scores: list[float] = []
+    sums: list[float] = []
     leaders: list[int] = []
+    seen = np.zeros((len(order), len(parts)), dtype=bool)
     for leader in range(len(order)):
         if not free[leader]:
             continue
@@ -64,12 +67,24 @@ def fused(parts: Sequence[Boxes], iou: float) -> Boxes:
         members = group[np.unique(runs[group], return_index=True)[1]]
         weights = everything.scores[members]
         xyxy.append(weights @ everything.xyxy[members] / weights.sum())
-        scores.append(float(weights.sum()) / len(parts))
+        sums.append(float(weights.sum()))
+        seen[len(leaders), runs[members]] = True
         leaders.append(leader)
+    sides = np.array(xyxy, np.float64).reshape(-1, 4)
+    counted = seen[: len(leaders)] | (True if expected is None else expected(sides))
     return Boxes(
-        np.array(xyxy, np.float64).reshape(-1, 4),
-        np.array(scores, np.float64),
+        sides,
+        np.array(sums, np.float64) / counted.sum(axis=1),
         everything.classes[np.array(leaders, np.int64)],
+    )
+
+
+def gathered(parts: Sequence[Boxes]) -> Boxes:
+    """The boxes of several parts, at least one, as if one run had found them."""
+    return Boxes(
+        np.concatenate([part.xyxy for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.classes for part in parts]),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import cv2
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import DetectorDescription
 from embedding_pipeline.domain.entries import Detection
-from embedding_pipeline.models.box_fusion import Boxes, fused, without_duplicates
+from embedding_pipeline.models.box_fusion import Boxes, fused, gathered, without_duplicates
+from embedding_pipeline.models.tiling import counted, tiles_of, whole_in
 from embedding_pipeline.ports.models import Detector
 
 MAX_ENLARGEMENT = 2.0
@@ -21,6 +23,9 @@ keeps to what letterbox.py says, does not see."""
 
 RUN_OBJECTS = 3
 """A run may give so many times the objects that are kept, so that the join can choose."""
+
+TILES_AT_ONCE = 8
+"""Tiles in one call of the detector, which bounds what is held for it."""
 
 
 class RunnableDetector(Detector, Protocol):
@@ -47,7 +52,7 @@ class Run:
 
 
 class JoinedDetector:
-    """Looks at a picture at several sizes, and mirrored, and joins what it finds.
+    """Looks at a picture at several sizes, mirrored, and in tiles, and joins what it finds.
 
     A run that would only repeat another one on a small picture is left out for it.
 
@@ -76,14 +81,44 @@ class JoinedDetector:
     ) -> list[tuple[tuple[Detection, ...], bool]]:
         """Find the objects of each picture (see the Detector port)."""
         parts: list[list[Boxes]] = [[] for _ in images]
+        sizes: list[list[int]] = [[] for _ in images]
         cut = [False] * len(images)
         for number, run in enumerate(self._runs):
             some = [i for i, image in enumerate(images) if not self._repeats(number, image)]
             found = run.detector.detect([_seen(images[i], run) for i in some])
             for i, (detections, truncated) in zip(some, found, strict=True):
                 parts[i].append(self._boxes(detections, images[i], run))
+                sizes[i].append(run.detector.description.input_size)
                 cut[i] |= truncated
-        return [self._joined(part, truncated) for part, truncated in zip(parts, cut, strict=True)]
+        return [
+            self._tiled(image, part, size, truncated) or self._joined(part, truncated)
+            for image, part, size, truncated in zip(images, parts, sizes, cut, strict=True)
+        ]
+
+    def _tiled(
+        self,
+        image: NDArray[np.uint8],
+        parts: Sequence[Boxes],
+        sizes: Sequence[int],
+        truncated: bool,  # noqa: FBT001 - private, from one caller
+    ) -> tuple[tuple[Detection, ...], bool] | None:
+        """What the runs on the whole picture, and its tiles, found; None where it has no tiles."""
+        how, run, size_wh = self._description, self._runs[0], (image.shape[1], image.shape[0])
+        tiles = tiles_of(
+            size_wh, how.input_size, max(how.input_size, *how.further_sizes, 0), how.tiles
+        )
+        found: list[Boxes] = []
+        for start in range(0, len(tiles), TILES_AT_ONCE):
+            some = tiles[start : start + TILES_AT_ONCE]
+            looked = run.detector.detect([image[y1:y2, x1:x2] for x1, y1, x2, y2 in some])
+            for tile, (detections, more) in zip(some, looked, strict=True):
+                truncated |= more
+                boxes = self._boxes(detections, image, run, tile[:2])
+                found.append(boxes.taken(np.flatnonzero(whole_in(boxes.xyxy, tile, size_wh))))
+        if not tiles:
+            return None
+        count = partial(counted, sizes=sizes, tiles=tiles, size_wh=size_wh)
+        return self._joined([*parts, gathered(found)], truncated, count)
 
     def _repeats(self, number: int, image: NDArray[np.uint8]) -> bool:
         """Whether an earlier run already saw the picture at this size."""
@@ -95,9 +130,17 @@ class JoinedDetector:
             for one in earlier
         )
 
-    def _boxes(self, detections: Sequence[Detection], image: NDArray[np.uint8], run: Run) -> Boxes:
+    def _boxes(
+        self,
+        detections: Sequence[Detection],
+        image: NDArray[np.uint8],
+        run: Run,
+        corner: tuple[int, int] = (0, 0),
+    ) -> Boxes:
+        """Detections as boxes in pixels of the picture; corner: of the tile they are of."""
         boxes = np.array([found.box_xyxy for found in detections], np.float64).reshape(-1, 4)
         boxes /= _factor(max(image.shape[:2]), run.size)
+        boxes += corner * 2
         height, width = image.shape[:2]
         if run.mirrored:
             boxes = np.stack(
@@ -113,10 +156,11 @@ class JoinedDetector:
     def _joined(
         self,
         parts: Sequence[Boxes],
-        truncated: bool,  # noqa: FBT001 - private, from one caller
+        truncated: bool,  # noqa: FBT001 - private
+        expected: Callable[[NDArray[np.float64]], NDArray[np.bool_]] | None = None,
     ) -> tuple[tuple[Detection, ...], bool]:
         how = self._description
-        joined = fused(parts, how.join_iou) if len(parts) > 1 else parts[0]
+        joined = fused(parts, how.join_iou, expected) if len(parts) > 1 else parts[0]
         joined = joined.taken(_kept(joined, how))
         if how.class_agnostic_iou:
             joined = without_duplicates(joined, how.class_agnostic_iou)
@@ -140,13 +184,14 @@ class JoinedDetector:
 def joined(detector: RunnableDetector, description: DetectorDescription) -> Detector:
     """The detector of a description: itself where one run says it all."""
     how = description
-    if how.further_sizes or how.flip or how.class_agnostic_iou or how.min_side:
+    if how.further_sizes or how.flip or how.class_agnostic_iou or how.min_side or how.tiles:
         return JoinedDetector(detector, description)
     return detector
 
 
 def _runs(detector: RunnableDetector, how: DetectorDescription) -> list[Run]:
-    most = how.max_objects * RUN_OBJECTS if how.further_sizes or how.flip else how.max_objects
+    several = bool(how.further_sizes or how.flip or how.tiles)
+    most = how.max_objects * RUN_OBJECTS if several else how.max_objects
     single = replace(
         how,
         further_sizes=(),
@@ -154,6 +199,7 @@ def _runs(detector: RunnableDetector, how: DetectorDescription) -> list[Run]:
         join_iou=0.0,
         class_agnostic_iou=0.0,
         min_side=0.0,
+        tiles=0,
         max_objects=most,
     )
     sized = [(detector.described(single), 0)]

@@ -31,6 +31,8 @@ RANDOM_PREFIX = "random:"
 _STRIDE = 32
 _SHARP_CROPS = 10
 """A tenth of a shrunk JPEG's longer side still fills the embedder's input (docs/pipeline.md)."""
+_TILED_INPUTS = 4
+"""A JPEG keeps so many times the detector's input for tiles: five of them reach across."""
 
 
 def resolve_models(
@@ -195,6 +197,7 @@ def _describe_detector(weights: Weights, settings: Settings, crop_size: int) -> 
     input_size = -(-settings.detector_input_size // _STRIDE) * _STRIDE
     further = tuple(int(size) for size in settings.further_sizes.split(",") if size)
     longest = max(input_size, *further) if further else input_size
+    joins = bool(further or settings.detector_flip or settings.detector_tiles)
     return DetectorDescription(
         name=weights.name,
         sha256=weights.sha256,
@@ -206,12 +209,17 @@ def _describe_detector(weights: Weights, settings: Settings, crop_size: int) -> 
         max_objects=settings.max_objects,
         further_sizes=further,
         flip=settings.detector_flip,
-        join_iou=settings.join_iou if further or settings.detector_flip else 0.0,
+        join_iou=settings.join_iou if joins else 0.0,
         class_agnostic_iou=settings.class_agnostic_iou,
         min_side=settings.min_side,
-        decode_long_side=max(DETECTED_INPUTS * longest, _SHARP_CROPS * crop_size)
+        decode_long_side=max(
+            DETECTED_INPUTS * longest,
+            _SHARP_CROPS * crop_size,
+            _TILED_INPUTS * input_size if settings.detector_tiles else 0,
+        )
         if settings.shrink_on_load
         else 0,
+        tiles=settings.detector_tiles,
     )
 
 

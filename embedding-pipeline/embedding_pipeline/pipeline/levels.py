@@ -16,8 +16,11 @@ DETECTED_INPUTS = 2
 
 
 def least_side(description: DetectorDescription) -> int:
-    """The least longer side of a level, pixels; 0 where pictures are taken as they are."""
-    if not description.decode_long_side:
+    """The least longer side of a level, pixels; 0 where pictures are taken as they are.
+
+    So they are for a detector that looks at tiles, which are cut from all the pixels there are.
+    """
+    if not description.decode_long_side or description.tiles:
         return 0
     return DETECTED_INPUTS * max(description.input_size, *description.further_sizes, 0)
 

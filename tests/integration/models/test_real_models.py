@@ -13,6 +13,7 @@ from embedding_pipeline.domain.boxes import iou_matrix
 from embedding_pipeline.models import packaged
 from embedding_pipeline.models.choose import packaged_embedder
 from embedding_pipeline.models.detector import UltralyticsDetector
+from embedding_pipeline.models.joined_detector import joined
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.models.networks import build_network
 from embedding_pipeline.models.quiet import import_ultralytics
@@ -134,6 +135,26 @@ def test_odd_shapes_are_taken(loaded: LoadedModels, shape: tuple[int, int, int])
         assert 0 <= y1 < y2 <= shape[0]
 
 
+def test_tiles_show_what_is_too_small_in_the_whole(loaded: LoadedModels, bus: np.ndarray) -> None:
+    """People of ten pixels in the whole picture's input are found in tiles, where they are."""
+    canvas = np.full((1600, 1600, 3), 114, np.uint8)
+    top, left = 900, 620
+    canvas[top : top + 360, left : left + 270] = bus[::3, ::3]
+    how = replace(loaded.description.detector, input_size=320, join_iou=0.6)
+    people = {}
+    for tiles in (0, 16):
+        wanted = replace(how, tiles=tiles)
+        assert isinstance(loaded.detector, UltralyticsDetector)
+        detector = joined(loaded.detector.described(wanted), wanted)
+        [(found, _)] = detector.detect([canvas])
+        people[tiles] = np.array([d.box_xyxy for d in found if d.label == "person"]).reshape(-1, 4)
+    expected = np.array(BUS["person"]) / 3 + (left, top, left, top)
+    again = {
+        tiles: (iou_matrix(expected, p) >= 0.5).any(axis=1).sum() for tiles, p in people.items()
+    }
+    assert again[16] >= 3 > again[0]
+
+
 @pytest.mark.parametrize("name", ["yolo26n", "yolo11n", "rtdetr-l"])
 def test_other_kinds_of_detectors_run(name: str, loaded: LoadedModels, tmp_path: Path) -> None:
     """End-to-end models, .pt files and RT-DETR give detections in the picture (random weights)."""
@@ -199,6 +220,7 @@ def test_object_coverage_of_each_quality(
     models = resolve_models(
         Settings(models="packaged", data_dir=tmp_path, quality=quality, precision="fp32")
     )
+    assert models.description.detector.tiles == (16 if quality == "best" else 0)
     coverage = measure(test_data / "coco128", models.detector, slice(None, None, step))
     assert coverage.annotated == {1: 929, 2: 423}[step]
     assert coverage.share >= least

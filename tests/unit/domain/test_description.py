@@ -11,7 +11,11 @@ DESCRIPTION = fake_description()
 def test_reads_what_was_written_before_a_field_was_added() -> None:
     """Fields with a default may be missing, and mean what there was before."""
     value = DESCRIPTION.to_json()
-    for part, name in (("detector", "further_sizes"), ("embedder", "runtime")):
+    for part, name in (
+        ("detector", "further_sizes"),
+        ("detector", "tiles"),
+        ("embedder", "runtime"),
+    ):
         del value[part][name]
     assert ModelDescription.from_json(value) == DESCRIPTION
 

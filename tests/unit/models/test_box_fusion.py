@@ -32,6 +32,13 @@ def test_what_one_run_alone_sees_counts_less() -> None:
     assert rows(joined) == [(0, 0, 10, 10, pytest.approx(0.2), 1)]
 
 
+def test_a_run_that_could_not_see_does_not_count() -> None:
+    """Only those that are expected to see a box divide its score; who saw it counts anyway."""
+    parts = [boxes((0, 0, 10, 10, 0.6, 1)), boxes((50, 0, 60, 10, 0.4, 1)), boxes()]
+    joined = fused(parts, 0.5, lambda xyxy: np.array([[False, False, True]] * len(xyxy), bool))
+    assert [row[4] for row in rows(joined)] == [0.3, 0.2]
+
+
 @pytest.mark.parametrize(
     "other",
     [
