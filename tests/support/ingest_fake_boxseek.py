@@ -3,7 +3,7 @@
 ``python -m support.ingest_fake_boxseek demo FOLDER``; settings come from the environment.
 BOXSEEK_TEST_WORK_LOG names a file that gets a line for every picture whose model work ended,
 BOXSEEK_TEST_SLOW_S the seconds that a batch takes, BOXSEEK_TEST_NICE the niceness of ingest,
-BOXSEEK_TEST_GATE a file: while it is there, only the first batch gets through.
+BOXSEEK_TEST_GATE a file: while it is there, only the pictures of the first batch get through.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from support.models_fakes import FakeDetector, FakeEmbedder
 class LoggingDetector(FakeDetector):
     """The fake detector that takes its time and writes down what it worked on."""
 
-    _batches = 0
+    _seen = 0
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]]
@@ -42,7 +42,7 @@ class LoggingDetector(FakeDetector):
         if all(image.min() == image.max() for image in images):
             return super().detect(images)  # the warm-up, which is nobody's picture
         time.sleep(float(os.environ.get("BOXSEEK_TEST_SLOW_S", "0")))
-        self._pass_gate()
+        self._pass_gate(len(images))
         log = os.environ.get("BOXSEEK_TEST_WORK_LOG")
         if log:
             names = [hashlib.sha256(image.tobytes()).hexdigest()[:16] for image in images]
@@ -50,10 +50,11 @@ class LoggingDetector(FakeDetector):
                 file.write("".join(f"{name}\n" for name in names))
         return super().detect(images)
 
-    def _pass_gate(self) -> None:
-        self._batches += 1
+    def _pass_gate(self, pictures: int) -> None:
+        self._seen += pictures
         gate = os.environ.get("BOXSEEK_TEST_GATE")
-        while gate and self._batches > 1 and Path(gate).exists():
+        first = int(os.environ.get("BOXSEEK_BATCH_PICTURES", "8"))
+        while gate and self._seen > first and Path(gate).exists():
             time.sleep(0.02)
 
 

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ class Demo:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        _started.append(self.process)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
@@ -92,6 +94,18 @@ class Demo:
         self.process.send_signal(number)
         _, err = self.process.communicate(timeout=60)
         return self.process.returncode, err
+
+
+_started: list[subprocess.Popen[str]] = []
+
+
+@pytest.fixture(autouse=True)
+def _no_demo_outlives_its_test() -> Iterator[None]:
+    """End what a failed test left running, so that it serves nobody for ever."""
+    yield
+    while _started:
+        with _started.pop() as process:
+            process.kill()
 
 
 def test_it_serves_while_it_indexes_and_starts_again(photos: Path, tmp_path: Path) -> None:
