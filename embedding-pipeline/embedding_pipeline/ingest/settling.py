@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from embedding_pipeline.errors import IndexDenied, IndexFull
 from embedding_pipeline.ingest.mending import Mended, Mender
+from embedding_pipeline.ingest.patience import run_ends
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ports.index import ObjectIndex
+from minio_proxy.errors import StoreDenied, StoreFull
 from minio_proxy.originals import Originals
 
 PAGE_NOTES = 1000
+_STOPS = (IndexFull, IndexDenied, StoreFull, StoreDenied)
+"""What every further picture would meet as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +155,10 @@ class Settling:
         while batch := list(islice(keys, self._batch_pictures)):
             if self._stop.is_set():
                 return
-            mended = self._mend_batch(batch)
+            try:
+                mended = self._mend_batch(batch)
+            except _STOPS as exc:
+                raise run_ends(exc.message, exc.code) from exc
             self._settled.written += len(mended.objects)
             self._settled.removed += len(mended.removed)
             self._settled.problems |= {
