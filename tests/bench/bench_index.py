@@ -50,9 +50,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--count", type=int, default=20_000, help="entries, 1000 at least")
-    parser.add_argument(
-        "--queries", type=int, default=200, help="with --reuse: as many as when it was filled"
-    )
+    parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--backends", default="lancedb", help="lancedb, hnsw, int8_hnsw, bbq_hnsw")
     parser.add_argument("--elasticsearch-url", default=DEFAULTS.elasticsearch_url)
     parser.add_argument("--num-candidates", type=_numbers, default="100,200,300,500,1000")

@@ -47,9 +47,12 @@ class Questions:
 
 
 def blocks(count: int, queries: int) -> Iterator[Vectors]:
-    """Yield the queries as the first block, then the gallery in blocks of BLOCK rows."""
+    """Yield the queries as the first block, then the gallery in blocks of BLOCK rows.
+
+    A whole block is drawn for the queries, so that the gallery is the same for any number.
+    """
     source = LatentVectors(DIMENSION)
-    yield source.draw(queries)
+    yield source.draw(BLOCK)[:queries]
     for start in range(0, count, BLOCK):
         yield source.draw(BLOCK)[: count - start]
 

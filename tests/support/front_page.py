@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
-from support.front_site import REPOSITORY, Site
+from support.front_site import REPOSITORY, LockedSite, Site
 
 SCREENSHOTS = REPOSITORY / "artifacts" / "screenshots"
 PATIENCE_MS = 20_000
@@ -184,6 +184,20 @@ class Visitor:
         dialog = self.page.get_by_role("dialog", name="Picture")
         expect(dialog.locator(".stage")).to_be_visible(timeout=PATIENCE_MS)
         return dialog
+
+    def log_in(self, locked_site: LockedSite, scope: str, address: str = "/") -> None:
+        """Open an address of a site with keys and give it one."""
+        self.page.goto(locked_site.url + address)
+        self.page.get_by_label("API key").fill(locked_site.keys[scope])
+        self.page.keyboard.press("Enter")
+        expect(self.page.get_by_role("button", name="Log out")).to_be_visible()
+
+    def choose_another(self, picture: Path) -> None:
+        """Go on from a refused picture: the same cannot succeed, so another is offered first."""
+        expect(self.alert.get_by_role("button")).to_have_text(["Another picture"])
+        self.alert.locator("input[type=file]").set_input_files(picture)
+        self.wait_results()
+        expect(self.alert).to_have_count(0)
 
     def wait_pictures(self) -> None:
         """Wait until every picture that is in sight has been loaded and faded in."""

@@ -8,17 +8,17 @@ claim has a higher one, so Elasticsearch refuses what an older writer sends late
 again after a refusal, or from a process that has ended), also where the newer one deleted.
 Who loses a claim begins anew, so the last writer's picture is whole, and deleted is deleted.
 
-The claim of a new picture is bare: no more than a count, which no search, list or sum sees. Its
-head comes last, so a picture whose put was broken off is missing, never half there.
+The claim of a new picture, and of one to be deleted, is bare: no more than a count, which no
+search, list or sum sees. A new picture's head comes last. So one whose first put or whose delete
+was broken off counts as missing and is written again, never as whole; until then a search may
+find objects of it.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from elasticsearch import Elasticsearch
@@ -26,8 +26,18 @@ from elasticsearch import Elasticsearch
 from embedding_pipeline.domain.entries import ItemFailure, PictureEntries, object_id
 from embedding_pipeline.errors import IndexUnavailable
 from embedding_pipeline.indexes.elasticsearch_bulk import BulkWriter, Operation, Outcome
-from embedding_pipeline.indexes.elasticsearch_documents import numbers_of, source_of
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors, error_of
+from embedding_pipeline.indexes.elasticsearch_operations import (
+    Head,
+    bare_claim_of,
+    claim_of,
+    deletes_of,
+    end_of,
+    head_of,
+    held_by,
+    lacks_head,
+    others_of,
+)
 
 PICTURES_A_ROUND = 500
 ENTRIES_A_ROUND = 5000
@@ -37,23 +47,6 @@ _GONE = 404
 
 _T = TypeVar("_T")
 _Sent = tuple[list[tuple[PictureEntries, list[Outcome]]], list[PictureEntries]]
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """What is known of a stored picture.
-
-    Args:
-        entry_count: ids of rank 0 up to this may exist.
-        seq_no: sequence number of the head's last write.
-        primary_term: its primary term.
-        bare: it is a claim alone; the picture's first put has not ended.
-    """
-
-    entry_count: int
-    seq_no: int
-    primary_term: int
-    bare: bool
 
 
 class PictureWriter:
@@ -124,39 +117,41 @@ class PictureWriter:
     ) -> list[PictureEntries]:
         """Write pictures; returns those that another writer has claimed meanwhile."""
         heads = self.heads([picture.image_key for picture in pictures])
-        claims = [[_claim(picture, heads.get(picture.image_key))] for picture in pictures]
+        claims = [[claim_of(picture, heads.get(picture.image_key))] for picture in pictures]
         claimed, lost = self._sent(pictures, claims, failures)
         held = {
-            picture.image_key: _held(claim, heads.get(picture.image_key))
+            picture.image_key: held_by(claim, heads.get(picture.image_key))
             for picture, (claim,) in claimed
         }
         mine = [picture for picture, _ in claimed]
-        others = [_others(picture, held[picture.image_key]) for picture in mine]
+        others = [others_of(picture, held[picture.image_key]) for picture in mine]
         written, more = self._sent(mine, others, failures)
         lost += more
         unfinished = [
-            picture for picture, _ in written if _lacks_head(picture, held[picture.image_key])
+            picture for picture, _ in written if lacks_head(picture, held[picture.image_key])
         ]
-        heads_last = [[_head(picture, condition=held[picture.image_key])] for picture in unfinished]
+        heads_last = [
+            [head_of(picture, condition=held[picture.image_key])] for picture in unfinished
+        ]
         return lost + self._sent(unfinished, heads_last, failures)[1]
 
     def _delete_some(self, image_keys: Sequence[str], removed: list[str]) -> list[str]:
         """Remove pictures; returns those that another writer has claimed meanwhile."""
         heads = self.heads(image_keys)
         keys = list(heads)
-        claims = self._all_or_raise([[_touch(key, heads[key])] for key in keys])
+        claims = self._all_or_raise([[bare_claim_of(key, heads[key])] for key in keys])
         held = {
-            key: replace(heads[key], seq_no=claim.seq_no, primary_term=claim.primary_term)
+            key: held_by(claim, heads[key])
             for key, (claim,) in zip(keys, claims, strict=True)
             if claim.worked
         }
-        others = self._all_or_raise([_deletes(key, head) for key, head in held.items()])
+        others = self._all_or_raise([deletes_of(key, head) for key, head in held.items()])
         mine = [
             key
             for key, outcomes in zip(held, others, strict=True)
             if all(outcome.status != _CONFLICT for outcome in outcomes)
         ]
-        ends = self._all_or_raise([[_delete(key, 0, condition=held[key])] for key in mine])
+        ends = self._all_or_raise([[end_of(key, held[key])] for key in mine])
         gone = [key for key, (end,) in zip(mine, ends, strict=True) if end.worked]
         removed += gone
         return [key for key in keys if key not in set(gone)]
@@ -231,82 +226,3 @@ def _rounds(pictures: Sequence[PictureEntries]) -> Iterator[list[PictureEntries]
         some.append(picture)
     if some:
         yield some
-
-
-def _claim(picture: PictureEntries, head: Head | None) -> Operation:
-    if head is None:
-        return _bare(picture.image_key, len(picture.entries), "create")
-    count = max(len(picture.entries), head.entry_count)
-    if head.bare:
-        return _bare(picture.image_key, count, "index", head)
-    return _head(picture, condition=head, entry_count=count)
-
-
-def _held(claim: Outcome, before: Head | None) -> Head:
-    count, bare = (before.entry_count, before.bare) if before else (0, True)
-    return Head(count, claim.seq_no, claim.primary_term, bare)
-
-
-def _lacks_head(picture: PictureEntries, held: Head) -> bool:
-    """Whether the claim is bare, or has kept a count too large for what there is now."""
-    return held.bare or held.entry_count > len(picture.entries)
-
-
-def _bare(image_key: str, count: int, action: str, condition: Head | None = None) -> Operation:
-    header = _header(image_key, 0) | (_only_if(condition) if condition else {})
-    claim = {"image_key": image_key, "entry_count": count}
-    return Operation(action, header, json.dumps(claim).encode())
-
-
-def _head(picture: PictureEntries, *, condition: Head, entry_count: int | None = None) -> Operation:
-    header = _header(picture.image_key, 0) | _only_if(condition)
-    count = len(picture.entries) if entry_count is None else entry_count
-    (numbers,) = numbers_of(picture.vectors[:1])
-    return Operation("index", header, source_of(picture.entries[0], numbers, count))
-
-
-def _others(picture: PictureEntries, held: Head) -> list[Operation]:
-    """Write every entry but the head, and delete what the picture had more of before."""
-    version = _version(held)
-    writes = [
-        Operation("index", _header(picture.image_key, rank) | version, source_of(entry, numbers, 0))
-        for rank, (entry, numbers) in enumerate(
-            zip(picture.entries[1:], numbers_of(picture.vectors[1:]), strict=True), 1
-        )
-    ]
-    surplus = range(len(picture.entries), held.entry_count)
-    return writes + [
-        Operation("delete", _header(picture.image_key, rank) | version) for rank in surplus
-    ]
-
-
-def _deletes(image_key: str, held: Head) -> list[Operation]:
-    version = _version(held)
-    return [
-        Operation("delete", _header(image_key, rank) | version)
-        for rank in range(1, held.entry_count)
-    ]
-
-
-def _touch(image_key: str, head: Head) -> Operation:
-    """Claim a picture without changing it."""
-    change = {"doc": {"entry_count": head.entry_count}, "detect_noop": False}
-    header = _header(image_key, 0) | _only_if(head)
-    return Operation("update", header, json.dumps(change).encode())
-
-
-def _delete(image_key: str, rank: int, *, condition: Head) -> Operation:
-    return Operation("delete", _header(image_key, rank) | _only_if(condition))
-
-
-def _header(image_key: str, rank: int) -> dict[str, Any]:
-    return {"_id": object_id(image_key, rank), "routing": image_key}
-
-
-def _only_if(head: Head) -> dict[str, Any]:
-    return {"if_seq_no": head.seq_no, "if_primary_term": head.primary_term}
-
-
-def _version(held: Head) -> dict[str, Any]:
-    # Above every version that Elasticsearch counted by itself: it grows with the sequence.
-    return {"version": held.seq_no + 1, "version_type": "external_gte"}

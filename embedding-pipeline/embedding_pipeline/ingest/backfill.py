@@ -12,11 +12,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest import patience
 from embedding_pipeline.ingest.bulk_size import BulkSize
-from embedding_pipeline.ingest.ledger import Known, Ledger, LedgerRow, metadata_text
+from embedding_pipeline.ingest.ledger import Ledger, LedgerRow, metadata_text
+from embedding_pipeline.ingest.ledger_rows import Known
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.modelling import Loaded, Modelling
 from embedding_pipeline.ingest.progress import Progress
@@ -40,8 +42,6 @@ UNKNOWN_BYTES = HELD_BYTES // 8
 """What a file counts as whose size only reading it will tell."""
 BULK_PICTURES = 512
 BULK_WAIT_S = 2.0
-STOP_CODES = frozenset({"store_full", "index_full", "store_denied", "index_denied"})
-WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
 _EXCHANGED = Problem(
     "failed", "index", "the models were exchanged meanwhile", "model_mismatch", retryable=True
 )
@@ -145,13 +145,7 @@ class Backfill:
         return Loaded(seen, loaded.data, key, stamp=loaded.stamp)
 
     def _parts(self, loaded: Iterator[Loaded]) -> Iterator[list[Loaded]]:
-        part: list[Loaded] = []
-        for one in loaded:
-            part.append(one)
-            if len(part) == self._modelling.part_pictures:
-                yield part
-                part = []
-        if part:
+        while part := list(islice(loaded, self._modelling.part_pictures)):
             yield part
 
     def _write(self, batch: Sequence[Loaded]) -> None:
@@ -269,11 +263,11 @@ def _weight(item: SourceItem) -> int:
 
 
 def _is_open(one: Shelved) -> bool:
-    return one.needs_models or (one.problem is not None and one.problem.code in WAIT_CODES)
+    return one.needs_models or (one.problem is not None and one.problem.code in patience.WAIT_CODES)
 
 
 def _check_possible(shelved: Sequence[Shelved]) -> None:
     """End the run where going on could only fail the same way for every picture."""
     for one in shelved:
-        if one.problem is not None and one.problem.code in STOP_CODES | WAIT_CODES:
+        if one.problem is not None and one.problem.code in patience.ENDING_CODES:
             raise patience.run_ends(one.problem.reason, one.problem.code)

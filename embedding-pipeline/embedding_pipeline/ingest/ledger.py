@@ -11,13 +11,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from embedding_pipeline.errors import IngestError
 from embedding_pipeline.ingest.ledger_rows import (
     COLUMNS,
+    Known,
     LedgerRow,
     item_of,
+    known_of,
     metadata_text,
     row_of,
     values_of,
@@ -65,15 +67,6 @@ _REPLACED = """
 """
 _LEFT = {"gone": _GONE, "replaced": _REPLACED}
 _PUT = f"INSERT OR REPLACE INTO entries ({COLUMNS}) VALUES ({', '.join('?' * 11)})"  # noqa: S608
-
-
-class Known(NamedTuple):
-    """What a ledger says of a path and of the bytes it has now."""
-
-    row: LedgerRow | None
-    """The path's own row."""
-    other: str | None
-    """First other path with an indexed row of these bytes."""
 
 
 class Ledger:
@@ -130,7 +123,7 @@ class Ledger:
             asked: paths with their image keys; one connection serves all of them.
         """
         with closing(self._connect()) as connection:
-            return {path: _known(connection, path, key) for path, key in asked}
+            return {path: known_of(connection, path, key) for path, key in asked}
 
     def with_states(self, states: Sequence[State], after: bytes = b"") -> Iterator[LedgerRow]:
         """Rows that failed, were rejected, or both, by path, those after the bytes of a path."""
@@ -299,17 +292,6 @@ class Ledger:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         return connection
-
-
-def _known(connection: sqlite3.Connection, path: str, image_key: str) -> Known:
-    raw = path_bytes(path)
-    row = connection.execute(f"SELECT {COLUMNS} FROM entries WHERE path = ?", [raw]).fetchone()  # noqa: S608
-    other = connection.execute(
-        "SELECT path FROM entries WHERE image_key = ? AND state = 'indexed' AND path != ? "
-        "ORDER BY path LIMIT 1",
-        [image_key, raw],
-    ).fetchone()
-    return Known(row_of(row) if row else None, path_from_bytes(other[0]) if other else None)
 
 
 def _hand_over(connection: sqlite3.Connection, image_key: str | None, path: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from embedding_pipeline.ingest.source_items import (
     Problem,
@@ -55,6 +56,15 @@ class LedgerRow:
     retryable: bool = False
 
 
+class Known(NamedTuple):
+    """What a ledger says of a path and of the bytes it has now."""
+
+    row: LedgerRow | None
+    """The path's own row."""
+    other: str | None
+    """First other path with an indexed row of these bytes."""
+
+
 def metadata_text(metadata: Mapping[str, Any] | None) -> str:
     """Metadata as the ledger compares it; empty for none."""
     return json.dumps(metadata, sort_keys=True) if metadata is not None else ""
@@ -101,3 +111,15 @@ def values_of(row: LedgerRow) -> tuple[object, ...]:
         row.code,
         int(row.retryable),
     )
+
+
+def known_of(connection: sqlite3.Connection, path: str, image_key: str) -> Known:
+    """What the entries say of a path and of the bytes that it has now."""
+    raw = path_bytes(path)
+    row = connection.execute(f"SELECT {COLUMNS} FROM entries WHERE path = ?", [raw]).fetchone()  # noqa: S608
+    other = connection.execute(
+        "SELECT path FROM entries WHERE image_key = ? AND state = 'indexed' AND path != ? "
+        "ORDER BY path LIMIT 1",
+        [image_key, raw],
+    ).fetchone()
+    return Known(row_of(row) if row else None, path_from_bytes(other[0]) if other else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
@@ -20,7 +21,7 @@ from embedding_pipeline.ingest.shelving import (
 from embedding_pipeline.ingest.source_items import Problem, check_head
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.ports.index import ObjectIndex
-from minio_proxy.errors import PictureError
+from minio_proxy.errors import PictureError, ProxyError
 from minio_proxy.originals import Originals
 from minio_proxy.picture.formats import HEAD_BYTES
 from minio_proxy.picture.header import Limits
@@ -99,6 +100,7 @@ class Library:
         after_change: AfterChange = nothing_more,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._originals = originals
         self._shelf = Shelf(originals, index, locks, forget_derived, after_change)
         self._index = index
         self._models = models
@@ -169,8 +171,14 @@ class Library:
             fit = [position for position in fit if keys[position] not in problems]
         for one in shelved:
             if one.problem is not None and one.problem.stage == "index":
-                self._shelf.leave_note(one.image_key)
+                self._leave_note(one.image_key)
         return shelved
+
+    def _leave_note(self, image_key: str) -> None:
+        """Let the next run bring the index in step with a picture that it failed to take."""
+        # Where the store fails as well, only a comparison of all keys finds the picture.
+        with suppress(ProxyError, OSError):
+            self._originals.unsettled.note(image_key)
 
     def _run(self, data: Mapping[str, bytes]) -> dict[str, PictureResult]:
         if not data:

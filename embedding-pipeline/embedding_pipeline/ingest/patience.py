@@ -10,6 +10,12 @@ from embedding_pipeline.errors import IndexUnavailable, IngestError
 from minio_proxy.errors import StoreUnavailable
 
 T = TypeVar("T")
+WAIT_CODES = frozenset({"store_unavailable", "index_unavailable"})
+"""Of what a run waits for."""
+STOP_CODES = frozenset({"store_full", "index_full", "store_denied", "index_denied"})
+"""Of what every further picture would meet as well."""
+ENDING_CODES = STOP_CODES | WAIT_CODES
+"""Of what ends a run once waiting is over."""
 UNAVAILABLE_TRIES = 6
 UNAVAILABLE_WAIT_S = 0.5
 """Before the second try; each further wait is twice the one before."""

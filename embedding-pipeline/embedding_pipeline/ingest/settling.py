@@ -12,17 +12,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from embedding_pipeline.errors import IndexDenied, IndexFull
+from embedding_pipeline.errors import IndexError_
 from embedding_pipeline.ingest.mending import Mended, Mender
-from embedding_pipeline.ingest.patience import run_ends
+from embedding_pipeline.ingest.patience import STOP_CODES, run_ends
 from embedding_pipeline.ingest.result_spool import ResultSpool
 from embedding_pipeline.ports.index import ObjectIndex
-from minio_proxy.errors import StoreDenied, StoreFull
+from minio_proxy.errors import StoreError
 from minio_proxy.originals import Originals
 
 PAGE_NOTES = 1000
-_STOPS = (IndexFull, IndexDenied, StoreFull, StoreDenied)
-"""What every further picture would meet as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +155,10 @@ class Settling:
                 return
             try:
                 mended = self._mend_batch(batch)
-            except _STOPS as exc:
-                raise run_ends(exc.message, exc.code) from exc
+            except (IndexError_, StoreError) as exc:
+                if exc.code in STOP_CODES:
+                    raise run_ends(exc.message, exc.code) from exc
+                raise
             self._settled.written += len(mended.objects)
             self._settled.removed += len(mended.removed)
             self._settled.problems |= {

@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from embedding_pipeline.domain.entries import PictureEntries
@@ -135,12 +134,6 @@ class Shelf:
                 return [replace(one, problem=one.problem or problem) for one in stored]
             entries = self._entries(index, incoming, stored)
             return self._put(index, stored, entries)
-
-    def leave_note(self, image_key: str) -> None:
-        """Let the next run bring the index in step with a picture that it failed to take."""
-        # Where the store fails as well, only a comparison of all keys finds the picture.
-        with suppress(ProxyError, OSError):
-            self._originals.unsettled.note(image_key)
 
     def remove(self, image_key: str) -> bool:
         """Remove a picture everywhere: index, thumbnails, records and original, in that order.

@@ -167,6 +167,31 @@ def test_a_put_that_was_broken_off_is_missing_or_whole(
     assert _found(index) == {}
 
 
+@pytest.mark.parametrize("bulk", [1, 2, 3], ids=["claim", "others", "head"])
+def test_a_delete_that_was_broken_off_leaves_no_half(
+    index: ElasticsearchIndex, slow_index: ElasticsearchIndex, proxy: FaultProxy, bulk: int
+) -> None:
+    """The picture is whole or missing; the next delete removes it, the next put brings it back."""
+    made = picture(1, ["dog", "cat"])
+    index.put([made])
+
+    def before(exchange: Exchange) -> None:
+        if exchange.is_bulk and len(proxy.bulks) == bulk:
+            exchange.forward, exchange.cut = False, True
+
+    proxy.before = before
+    with pytest.raises(IndexUnavailable):
+        slow_index.delete([key(1)])
+    index.make_searchable()
+    whole = bulk == 1
+    assert (index.picture(key(1)) is not None) == whole
+    assert [one.image_key for one in index.pictures()] == [key(1)] * whole
+    assert index.put([made]) == WriteReport(1)
+    assert _found(index) == {key(1): {entry.object_id for entry in made.entries}}
+    assert index.delete([key(1)]) == 1
+    assert _found(index) == {}
+
+
 def test_deleted_may_come_back(index: ElasticsearchIndex) -> None:
     """A put after a delete writes the picture again, whole, time after time."""
     for labels in (["dog", "cat"], ["dog"], ["dog", "cat", "bird"]):
