@@ -3,7 +3,8 @@
 ``python -m support.ingest_fake_boxseek demo FOLDER``; settings come from the environment.
 BOXSEEK_TEST_WORK_LOG names a file that gets a line for every picture whose model work ended,
 BOXSEEK_TEST_SLOW_S the seconds that a batch takes, BOXSEEK_TEST_NICE the niceness of ingest,
-BOXSEEK_TEST_GATE a file: while it is there, only the pictures of the first batch get through.
+BOXSEEK_TEST_GATE a file: while it is there, only as many pictures as two batches get through,
+so that the first batch does whatever the order of the parts under way.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class LoggingDetector(FakeDetector):
         self._seen += pictures
         gate = os.environ.get("BOXSEEK_TEST_GATE")
         first = int(os.environ.get("BOXSEEK_BATCH_PICTURES", "8"))
-        while gate and self._seen > first and Path(gate).exists():
+        while gate and self._seen > 2 * first and Path(gate).exists():
             time.sleep(0.02)
 
 

@@ -68,12 +68,13 @@ class Demo:
 
     def wait_for(self, done: int) -> dict[str, Any]:
         """Wait until so many pictures are indexed."""
-        until = time.monotonic() + 60
+        # Not longer: nobody reads its access log, and a full pipe would hold it up.
+        until = time.monotonic() + 30
         while time.monotonic() < until:
             status = self.status()
             if status["counts"] and status["counts"]["images"] >= done:
                 return status
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise AssertionError(f"no {done} images: {status}")
 
     def worked(self) -> Counter[str]:
