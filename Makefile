@@ -17,7 +17,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup front demo serve proxy ingest reindex eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-models bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
+.PHONY: help setup front demo serve proxy ingest reindex eval test test-front test-docker test-kill lint format native up-native down-native up down logs bench profile bench-pipeline bench-models bench-gpu bench-index bench-proxy bench-ingest bench-thumbnails bench-page front-types front-pictures constraints clean
 
 help: ## List every target
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-17s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -128,6 +128,9 @@ bench-pipeline: setup ## Indexing against its models alone and against the seque
 
 bench-models: setup ## Every runtime and precision of detector and embedder (ARGS="--help")
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_models.py $(ARGS)
+
+bench-gpu: setup ## The pipeline on an NVIDIA GPU: batch sizes, images/s, how busy it is
+	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_gpu.py $(ARGS)
 
 bench-index: setup ## Index backends: speed, recall, size (ARGS="--help")
 	@PYTHONPATH=tests $(BIN)/python tests/bench/bench_index.py $(ARGS)

@@ -98,6 +98,22 @@ describe("state of a search", () => {
     expect(visited).toEqual([]);
   });
 
+  it("calls nobody back from another page, and shows the answer on return", async () => {
+    const { service, search, current, visited } = begin();
+    void search.ask({ by: "url", url: "https://pictures.example/a.jpg" }, () => undefined);
+    current.value = { page: "add" };
+    await settle();
+    service.at(0).give(answer("q1", [hit("a", 0.9)]));
+    await settle();
+    expect(current.value).toEqual({ page: "add" });
+    expect(visited).toEqual([]);
+    current.value = START;
+    await settle();
+    expect(current.value).toEqual(at("q1"));
+    expect(search.state.value).toMatchObject({ status: "done", found: { queryId: "q1" } });
+    expect(service.asked).toHaveLength(1);
+  });
+
   it("drops a late answer and aborts its request", async () => {
     const { search, service, current } = begin(at("old"));
     current.value = at("new");

@@ -104,7 +104,9 @@ def machine() -> dict[str, Any]:
         "gpu": found.gpu,
         "load_average": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
+        "versions": {
+            name: importlib.metadata.version(name) for name in LIBRARIES if find_spec(name)
+        },
     }
 
 

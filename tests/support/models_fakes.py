@@ -14,6 +14,7 @@ from embedding_pipeline.domain.description import (
     ModelDescription,
 )
 from embedding_pipeline.domain.entries import Detection
+from embedding_pipeline.ports.models import Crops
 
 LABELS = ("person", "car", "dog", "cat")
 
@@ -114,7 +115,7 @@ class FakeEmbedder:
         """The fake's description."""
         return self._description
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """``(N, dimension)`` float32, not normalized; the N of every call is kept in calls."""
         self.calls.append(len(crops))
         rows = [self._vector(crop) for crop in crops]

@@ -16,7 +16,7 @@ from embedding_pipeline.evaluation.comparing import PLAIN_MODELS, PLAIN_SEARCH, 
 from embedding_pipeline.evaluation.labelled import Form
 from embedding_pipeline.evaluation.measuring import Options
 from embedding_pipeline.models.loaded import LoadedModels
-from embedding_pipeline.ports.models import Embedder
+from embedding_pipeline.ports.models import Crops, Embedder
 from embedding_pipeline.settings import Settings
 
 RANDOM = "random:"
@@ -179,6 +179,6 @@ class _Redescribed:
         """See Embedder."""
         return self._description
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """See Embedder."""
         return self._inner.embed(crops)

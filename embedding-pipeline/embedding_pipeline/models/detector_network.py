@@ -12,14 +12,22 @@ import torch
 from numpy.typing import NDArray
 
 from embedding_pipeline.errors import ModelError, UnknownModel
+from embedding_pipeline.models.batch_size import SIZES, fitting
 from embedding_pipeline.models.network import Network, Precision
 from embedding_pipeline.models.openvino_model import from_onnx, from_torch, kept, taking_pixels
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.quiet import available_cores
+from embedding_pipeline.models.torch_device import padded, prepared
 from embedding_pipeline.settings import Settings
 
 SUFFIXES = (".pt", ".onnx")
 """Files that can be loaded; what Ultralytics exports besides runs elsewhere."""
+
+MOST_INPUTS = 32
+"""Inputs in one call at most: as many pictures of one shape hardly ever wait together."""
+
+LEAST_SCORE = 0.001
+"""Anchors whose best class has less are not brought over from a GPU; no floor is as low."""
 
 _TASKS = (None, "detect", "segment", "pose")
 _EXAMPLE_HW = (320, 256)
@@ -64,7 +72,10 @@ class UltralyticsNetwork:
     """Runs a model file on Ultralytics' own backend: PyTorch or ONNX Runtime.
 
     One input a call on a processor: a larger batch is no faster there, and not every backend
-    gives the same bits for another batch size.
+    gives the same bits for another batch size. On a GPU a call of one input is mostly waiting, so
+    ``fill`` finds a better size; a smaller group is filled up to it, since every new shape has
+    its kernels chosen first, which takes longer than computing. Anchors without any score stay
+    there: to bring all of them over takes longer too.
 
     Args:
         weights: ``.pt`` or ``.onnx`` file; its trust is checked before (models/weights.py).
@@ -83,17 +94,35 @@ class UltralyticsNetwork:
         threads: int = 0,
         batch_size: int = 1,
     ) -> None:
-        self._device = torch.device(device)
+        self._device = prepared(device, threads)
         self.backend = _backend(weights, self._device, threads or available_cores())
         self._traits = _traits(self.backend, weights)
         fixed = self._traits.fixed_hw is not None
         self._batch_size = self._traits.batch if fixed else batch_size
         self._autocast = precision == "bf16"
+        self._pads = self._device.type != "cpu"
+        self._sifts = self._pads and self._traits.any_runtime
 
     @property
     def traits(self) -> Traits:
         """What must be known to use it."""
         return self._traits
+
+    @property
+    def batch_size(self) -> int:
+        """Inputs of one shape in one call."""
+        return self._batch_size
+
+    def fill(self, size_hw: tuple[int, int]) -> None:
+        """Take calls as large as the device likes best, up to MOST_INPUTS.
+
+        Args:
+            size_hw: of the usual input.
+        """
+        if self._traits.fixed_hw is None:
+            image = np.zeros((*size_hw, 3), np.uint8)
+            sizes = [size for size in SIZES if size <= MOST_INPUTS]
+            self._batch_size = fitting(lambda size: self._forward([image] * size), sizes=sizes)
 
     def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Run the network (see the Network protocol)."""
@@ -109,16 +138,20 @@ class UltralyticsNetwork:
         yield from (rows[position] for position in range(len(images)))
 
     @torch.inference_mode()
-    def _forward(self, inputs: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        stacked = torch.from_numpy(np.stack(inputs)).permute(0, 3, 1, 2)
-        batch = stacked.to(self._device, torch.float32).contiguous().div_(255)
-        missing = self._traits.batch - len(batch) if self._traits.fixed_hw is not None else 0
-        if missing > 0:
-            batch = torch.cat((batch, batch.new_zeros(missing, *batch.shape[1:])))
+    def _forward(self, inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        # Bytes go to the device and become floats there: a quarter of the copying.
+        on_device = torch.from_numpy(np.stack(inputs)).to(self._device)
+        batch = on_device.permute(0, 3, 1, 2).float().contiguous().div_(255)
+        if self._traits.fixed_hw is not None:
+            batch = padded(batch, self._traits.batch)
+        elif self._pads and len(batch) > 1:
+            batch = padded(batch, self._batch_size)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
             raw = _first(self.backend.forward(batch))
-        rows: NDArray[np.float32] = torch.as_tensor(raw)[: len(inputs)].float().cpu().numpy()
-        return rows
+        found = torch.as_tensor(raw)[: len(inputs)].float()
+        if self._sifts and not self._traits.end2end:
+            return sifted(found, len(self._traits.labels))
+        return list(found.cpu().numpy())
 
 
 class OpenVinoDetectorNetwork:
@@ -155,6 +188,20 @@ class OpenVinoDetectorNetwork:
     def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Run the network (see the Network protocol)."""
         return self._network.run(pixels)
+
+
+def sifted(rows: torch.Tensor, classes: int) -> list[NDArray[np.float32]]:
+    """What can be a detection of each input, ``(4 + classes, some)``; the rest stays behind.
+
+    Args:
+        rows: ``(N, 4 + classes, anchors)`` on any device; more rows, like masks', follow along.
+        classes: of the network.
+    """
+    wanted = rows[:, 4 : 4 + classes].amax(dim=1) > LEAST_SCORE
+    counts = wanted.sum(dim=1).tolist()
+    columns: NDArray[np.float32] = rows.transpose(1, 2)[wanted].cpu().numpy()
+    parts = np.split(columns, np.cumsum(counts)[:-1])
+    return [np.ascontiguousarray(part.T) for part in parts]
 
 
 def _converted(native: UltralyticsNetwork, weights: Path) -> Any:

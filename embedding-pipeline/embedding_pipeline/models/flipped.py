@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import EmbedderDescription
-from embedding_pipeline.ports.models import Embedder
+from embedding_pipeline.ports.models import Crops, Embedder
 
 
 class FlippedEmbedder:
@@ -26,12 +26,12 @@ class FlippedEmbedder:
         """Frozen description; what embed does follows from it alone."""
         return self._description
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """Embed crops (see the Embedder port): the sum of the two directions."""
         if len(crops) == 0:
             return self._embedder.embed(crops)
-        mirrored = np.ascontiguousarray(crops[:, :, ::-1])
-        both = self._embedder.embed(np.concatenate((crops, mirrored)))
+        mirrored = [np.ascontiguousarray(crop[:, ::-1]) for crop in crops]
+        both = self._embedder.embed([*crops, *mirrored])
         return np.asarray(unit(both[: len(crops)]) + unit(both[len(crops) :]), np.float32)
 
 

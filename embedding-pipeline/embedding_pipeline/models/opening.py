@@ -9,6 +9,7 @@ from embedding_pipeline.domain.description import DetectorDescription, EmbedderD
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.joined_detector import joined
+from embedding_pipeline.models.letterbox import fit_rectangle
 from embedding_pipeline.models.network import Network, Precision
 from embedding_pipeline.models.openvino_model import from_torch, kept, taking_pixels, unpack
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
@@ -73,12 +74,14 @@ def open_detector_network(
     import_ultralytics(config_dir(settings))
     if description.runtime == "openvino":
         return OpenVinoDetectorNetwork(weights.path, weights.sha256, precision, settings)
-    return UltralyticsNetwork(
-        weights.path,
-        precision=precision,
-        device=_device(weights.path.suffix == ".pt"),
-        threads=settings.threads,
+    device = _device(weights.path.suffix == ".pt")
+    network = UltralyticsNetwork(
+        weights.path, precision=precision, device=device, threads=settings.threads
     )
+    if device != "cpu" and network.traits.any_runtime:
+        size, stride = description.input_size, network.traits.stride
+        network.fill(fit_rectangle((640, 480), size, stride).shape_hw)
+    return network
 
 
 def open_embedder_network(
@@ -108,14 +111,18 @@ def open_embedder_network(
         return OpenVinoNetwork(model, precision, threads=settings.threads)
     from embedding_pipeline.models.torch_network import TorchNetwork  # noqa: PLC0415 - torch
 
-    return TorchNetwork(
+    device = _device(torch_file=True)
+    network = TorchNetwork(
         module(),
         description.mean,
         description.std,
         precision=precision,
-        device=_device(torch_file=True),
+        device=device,
         threads=settings.threads,
     )
+    if device != "cpu":
+        network.fill(description.input_size)
+    return network
 
 
 def openvino_embedder(

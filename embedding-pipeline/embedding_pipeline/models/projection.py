@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.flipped import unit
-from embedding_pipeline.ports.models import Embedder
+from embedding_pipeline.ports.models import Crops, Embedder
 
 MATRIX = "matrix"
 
@@ -45,7 +45,7 @@ class ProjectedEmbedder:
         """Frozen description; what embed does follows from it alone."""
         return self._description
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """Embed crops (see the Embedder port)."""
         if len(crops) == 0:
             return np.zeros((0, self._description.dimension), np.float32)

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from embedding_pipeline.models.batch_size import fitting
 from embedding_pipeline.models.network import Precision
-from embedding_pipeline.models.quiet import available_cores
+from embedding_pipeline.models.torch_device import padded, power_of_two, prepared
 
 _CHUNK = 32
 """Inputs in one call of the network: enough to fill a processor, little memory."""
@@ -18,6 +19,9 @@ _CHUNK = 32
 
 class TorchNetwork:
     """Runs a network eagerly; the inputs of one call must have one size.
+
+    On a GPU a call is filled up to a power of two: every new shape has its kernels chosen first,
+    which takes longer than computing (half a second for a network of many convolutions).
 
     Args:
         module: ``(N, 3, S, S)`` float, normalized, to ``(N, dimension)``.
@@ -40,16 +44,29 @@ class TorchNetwork:
         threads: int = 0,
         chunk: int = _CHUNK,
     ) -> None:
-        torch.set_num_threads(threads or available_cores())
-        self._device = torch.device(device)
+        self._device = prepared(device, threads)
         self.module = module.eval().to(self._device).to(memory_format=torch.channels_last)
         self._autocast = precision == "bf16"
+        self._pads = self._device.type != "cpu"
         self._chunk = chunk
         # (x / 255 - mean) / std as one multiplication and one addition on uint8 values.
         scale = torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1)
         shift = torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1)
         self._factor = (1.0 / (255.0 * scale)).to(self._device)
         self._offset = (-shift / scale).to(self._device)
+
+    @property
+    def batch_size(self) -> int:
+        """Inputs in one call."""
+        return self._chunk
+
+    def fill(self, side: int) -> None:
+        """Take calls as large as the device likes best; its memory sets the limit.
+
+        Args:
+            side: of the square inputs, pixels.
+        """
+        self._chunk = fitting(lambda size: self._forward(np.zeros((size, side, side, 3), np.uint8)))
 
     def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Run the network (see the Network protocol)."""
@@ -61,8 +78,10 @@ class TorchNetwork:
     def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         # Pixels lie channels-last already, so the permuted view is what convolutions like best.
         on_device = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+        if self._pads:
+            on_device = padded(on_device, power_of_two(len(pixels)))
         batch = on_device.float().mul_(self._factor).add_(self._offset)
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
-            found = self.module(batch)
+            found = self.module(batch)[: len(pixels)]
         vectors: NDArray[np.float32] = found.float().cpu().numpy()
         return vectors

@@ -29,10 +29,10 @@ CropRow: TypeAlias = tuple[Work, int, NDArray[np.uint8] | None]
 """A picture, the rank of one of its regions and the crop; rank -1 and no crop keep a picture
 without regions in the flow."""
 
-MOST_PICTURES = 8
+MOST_PICTURES = 64
 """Pictures in one piece of detection, however fast it is."""
 
-MOST_CROPS = 32
+MOST_CROPS = 512
 """Crops in one piece of embedding, however fast it is."""
 
 DecodeFunction: TypeAlias = Callable[[bytes, Limits], Picture]
@@ -186,8 +186,8 @@ class Embed:
         self, works: Sequence[Work], crops: Sequence[NDArray[np.uint8]]
     ) -> NDArray[np.float32]:
         alone = len(crops) == 1 and works[0].task.select is Select.ALL
-        stacked = np.stack([*crops, *crops] if alone else crops)
-        vectors: NDArray[np.float32] = np.concatenate(self._model(works[0].turn, stacked))
+        wanted = [*crops, *crops] if alone else crops
+        vectors: NDArray[np.float32] = np.concatenate(self._model(works[0].turn, wanted))
         vectors = vectors[: len(crops)]
         expected = (len(crops), self._dimension)
         if vectors.shape != expected:

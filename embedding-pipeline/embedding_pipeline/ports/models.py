@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from embedding_pipeline.domain.description import DetectorDescription, EmbedderDescription
 from embedding_pipeline.domain.entries import Detection
+
+Crops: TypeAlias = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
+"""``(S, S, 3)`` uint8 RGB arrays of one size, stacked or not: nobody has to copy them to ask."""
 
 
 class Detector(Protocol):
@@ -50,11 +53,11 @@ class Embedder(Protocol):
         """Frozen description; what embed does follows from it alone."""
         ...
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """Embed crops, not yet normalized.
 
         Args:
-            crops: ``(N, S, S, 3)`` uint8 RGB, S the description's input size; N may be 0.
+            crops: S is the description's input size; there may be none.
 
         Returns:
             ``(N, dimension)`` float32. Row i depends on crop i alone.

@@ -26,8 +26,11 @@ export function useSearch(address: Address, api: SearchApi) {
   const answers = new Map<string, Found>();
   let running = new AbortController();
   let latest: () => Promise<void> = async () => undefined;
+  /** Where an answer belongs that came while the visitor was on another page, and its asker. */
+  let waiting: { place: SearchPlace; from: string } | null = null;
 
   function restart(): AbortSignal {
+    waiting = null;
     running.abort();
     running = new AbortController();
     return running.signal;
@@ -60,13 +63,15 @@ export function useSearch(address: Address, api: SearchApi) {
 
   /** Search with something that has no address yet: a new picture or a web address. */
   function ask(asked: Asked, onFound: (found: Found) => void): Promise<void> {
+    const from = changed(address.place.value);
     return run(asked, START.filters, (found) => {
       onFound(found);
       if (found.queryId === null) return;
       const question = { by: "query" as const, id: found.queryId, box: null, whole: false };
       const place: SearchPlace = { ...START, question };
       keep(searchKey(place), found);
-      address.go(place);
+      if (address.place.value.page === "search") address.go(place);
+      else waiting = { place, from }; // nobody is called back from where they went meanwhile
     });
   }
 
@@ -142,6 +147,12 @@ export function useSearch(address: Address, api: SearchApi) {
       follow(address.place.value);
     },
     { immediate: true },
+  );
+  watch(
+    () => address.place.value.page,
+    (page) => {
+      if (page === "search" && waiting?.from === changed(address.place.value)) address.replace(waiting.place);
+    },
   );
   onScopeDispose(() => running.abort());
   return { state: state as Readonly<Ref<SearchState>>, ask, more, again, stop, reset, forget };

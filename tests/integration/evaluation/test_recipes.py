@@ -95,7 +95,9 @@ def _settings(recipe: Recipe, folder: Path) -> Settings:
     """Random weights, explicitly: by name, or as a file whose sum is trusted."""
     if not is_torchvision(recipe.embedder):
         name = f"random:{recipe.embedder.partition('.')[0]}"
-        return Settings(models="packaged", embedder=name, runtime="native", threads=1)
+        return Settings(
+            models="packaged", embedder=name, runtime="native", precision="fp32", threads=1
+        )
     folder.mkdir()
     file = folder / weights_url(recipe.embedder).rpartition("/")[2]
     with torch.random.fork_rng(devices=[]):
@@ -104,7 +106,12 @@ def _settings(recipe: Recipe, folder: Path) -> Settings:
         torch.save(network.state_dict(), file)
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     return Settings(
-        models="packaged", models_dir=folder, trusted_sha256=sha256, runtime="native", threads=1
+        models="packaged",
+        models_dir=folder,
+        trusted_sha256=sha256,
+        runtime="native",
+        precision="fp32",
+        threads=1,
     )
 
 
@@ -142,7 +149,13 @@ def test_a_recipe_describes_crops_and_vectors_as_it_says(tmp_path: Path) -> None
 def test_another_dimension_is_refused() -> None:
     """A recipe's figures are those of its model only."""
     recipe = recipe_named("resnet18-caltech101")
-    settings = Settings(models="packaged", embedder="random:vit_tiny_patch16_224", threads=1)
+    settings = Settings(
+        models="packaged",
+        embedder="random:vit_tiny_patch16_224",
+        runtime="native",
+        precision="fp32",
+        threads=1,
+    )
     with pytest.raises(BoxseekError, match="needs 512-d"):
         redescribed(real_models(settings, None), recipe)
 

@@ -54,6 +54,7 @@ def settings(tmp_path: Path) -> Settings:
         max_objects=5,
         threads=1,
         runtime="native",
+        precision="fp32",
     )
 
 

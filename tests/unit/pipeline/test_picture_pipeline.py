@@ -13,6 +13,7 @@ from embedding_pipeline.errors import InvalidQuery, InvalidVector, ModelError
 from embedding_pipeline.pipeline import PicturePipeline, PictureTask, Select
 from embedding_pipeline.pipeline.entries import to_entries
 from embedding_pipeline.pipeline.flow import compose, compose_plainly
+from embedding_pipeline.ports.models import Crops
 from minio_proxy.errors import PictureTooLarge, UnsupportedFormat
 from minio_proxy.picture.decode import Picture, decode
 from minio_proxy.picture.header import Limits
@@ -234,7 +235,7 @@ class _Spoiled(FakeEmbedder):
         super().__init__()
         self._spoil = spoil
 
-    def embed(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, crops: Crops) -> NDArray[np.float32]:
         """Vectors, spoiled."""
         vectors = super().embed(crops)
         return self._spoil(vectors) if len(crops) > 2 else vectors
