@@ -10,8 +10,8 @@ ES_PORT ?= 9200
 S3_PORT ?= 9000
 NODES ?= 1
 BACKEND ?= embedded
-# More than 0: tests in so many processes, quicker where cores and memory allow.
-TEST_WORKERS ?= 0
+# Tests in so many processes, each with its own servers; 0: in this one, every test by its name.
+TEST_WORKERS ?= 2
 # The page is built with the node and npm of the virtual environment.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix search-front
 FRONT_SOURCES := $(shell find search-front -path search-front/node_modules -prune -o -path search-front/dist -prune -o -type f -print 2>/dev/null)

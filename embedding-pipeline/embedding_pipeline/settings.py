@@ -117,9 +117,9 @@ class Settings(ProxySettings):
         "letterbox",
         description="How a box becomes the embedder's square input (when an index is created).",
     )
-    runtime: Literal["auto", "native", "openvino"] = Field(
+    runtime: Literal["auto", "native", "compiled", "openvino"] = Field(
         "auto",
-        description="What computes the models: PyTorch and ONNX Runtime (`native`), OpenVINO, or what a short measurement finds faster (when an index is created).",
+        description="What computes the models: PyTorch and ONNX Runtime (`native`), the embedder through `torch.compile` (`compiled`, needs a C++ compiler), OpenVINO, or what a short measurement finds faster (when an index is created).",
     )
     precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         "auto",

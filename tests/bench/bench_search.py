@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import sys
 import tempfile
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from embedding_pipeline.domain.entries import EntryFilter
 from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
+from embedding_pipeline.indexes.lancedb_memory import QUIET_S
 from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
 from embedding_pipeline.search.ranking import CANDIDATES_PER_IMAGE, Question, hits, rank
 from support.indexes_elasticsearch import elasticsearch_settings
@@ -98,6 +100,9 @@ def filled(catalog: IndexCatalog, gallery: NDArray[np.float32]) -> Iterator[Obje
             raise SystemExit(str(report.failures[0]))
     index.optimize()
     index.make_searchable()
+    for _ in range(3):  # a table that has come to rest is read into memory
+        index.nearest(gallery[0], limit=1, where=ALL)
+        time.sleep(QUIET_S)
     yield index
     index.close()
     catalog.close()
@@ -105,10 +110,14 @@ def filled(catalog: IndexCatalog, gallery: NDArray[np.float32]) -> Iterator[Obje
 
 @contextmanager
 def catalog_of(backend: str, url: str) -> Iterator[IndexCatalog]:
-    """Empty catalog of a backend: lancedb, or a vector index type of Elasticsearch."""
-    if backend == "lancedb":
+    """Empty catalog of a backend: lancedb, or a vector index type of Elasticsearch.
+
+    ``lancedb-table`` is LanceDB that is never held in memory.
+    """
+    if backend.startswith("lancedb"):
+        quiet_s = math.inf if backend == "lancedb-table" else QUIET_S
         with tempfile.TemporaryDirectory() as folder:
-            yield LanceDbCatalog(Path(folder))
+            yield LanceDbCatalog(Path(folder), quiet_s=quiet_s)
     else:
         with elasticsearch_settings(url, elasticsearch_index_type=backend) as settings:
             yield ElasticsearchCatalog(settings)

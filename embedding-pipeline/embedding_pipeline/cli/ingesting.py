@@ -11,13 +11,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
-from embedding_pipeline.bootstrap import Boxseek, ModelSource, limits_of
+from embedding_pipeline.bootstrap import Boxseek, ModelSource, build_catalog, limits_of
 from embedding_pipeline.cli.display import mode_for, shown
 from embedding_pipeline.cli.priority import BACKFILL_NICE, LoadBrake, lower_priority
 from embedding_pipeline.cli.room import ingest_room
 from embedding_pipeline.cli.source_samples import source_samples
 from embedding_pipeline.cli.watching import Keeping, check_watchable
+from embedding_pipeline.errors import ModelError
 from embedding_pipeline.ingest.failures import LEDGERS, all_failures
 from embedding_pipeline.ingest.ingest_run import IngestOptions, ingest, ledger_path
 from embedding_pipeline.ingest.ledger import Ledger
@@ -78,12 +80,20 @@ def run_ingest(
         )
         if manner.watch:
             check_watchable(source, options)
+        catalog = build_catalog(settings)
+        # A plan needs no models where an index says whose work it would be.
+        planned = catalog.active() if options.dry_run else None
         boxseek = stack.enter_context(
-            Boxseek.open(settings, models=models, samples=source_samples(source))
+            Boxseek.open(
+                settings,
+                models=_no_models if planned else models,
+                catalog=catalog,
+                samples=source_samples(source),
+            )
         )
         stop = stack.enter_context(stop_on_interrupt())
         brake = LoadBrake(manner.max_load, stop, waiting=boxseek.progress.waiting)
-        room = ingest_room(boxseek, brake.hold)
+        room = ingest_room(boxseek, brake.hold, planned.description if planned else None)
         if boxseek.models is not None and boxseek.models.notice:
             print(boxseek.models.notice, file=sys.stderr)
         mode = mode_for(sys.stderr, as_json=manner.as_json)
@@ -97,6 +107,10 @@ def run_ingest(
         write_report(manner.report_file, report, ledger)
     _tell(report, source_text, as_json=manner.as_json)
     return report.exit_code
+
+
+def _no_models(*_: object) -> NoReturn:
+    raise ModelError("a dry run loads no models")
 
 
 def reach_of(settings: Settings, stack: ExitStack) -> Reach:

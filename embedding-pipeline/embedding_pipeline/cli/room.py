@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from embedding_pipeline.bootstrap import Boxseek, limits_of
+from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import NotReady
 from embedding_pipeline.ingest.failures import LEDGERS
 from embedding_pipeline.ingest.ingest_run import IngestRoom
@@ -15,19 +16,26 @@ from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from minio_proxy.bootstrap import root_file
 
 
-def ingest_room(boxseek: Boxseek, before_batch: Callable[[], None] | None = None) -> IngestRoom:
+def ingest_room(
+    boxseek: Boxseek,
+    before_batch: Callable[[], None] | None = None,
+    description: ModelDescription | None = None,
+) -> IngestRoom:
     """Wait for the models and give a backfill what it needs.
 
     Args:
         boxseek: open.
         before_batch: called before each batch of model work; may wait.
+        description: of the models of a run that only plans; it waits for none.
 
     Raises:
         BoxseekError: why the models cannot be loaded.
     """
-    boxseek.wait_ready()
-    if boxseek.models is None:
-        raise NotReady("the models are not loaded")
+    if description is None:
+        boxseek.wait_ready()
+        if boxseek.models is None:
+            raise NotReady("the models are not loaded")
+        description = boxseek.models.description
 
     def models(tasks: Sequence[PictureTask]) -> list[PictureResult]:
         if before_batch is not None:
@@ -40,7 +48,7 @@ def ingest_room(boxseek: Boxseek, before_batch: Callable[[], None] | None = None
         index=boxseek.index,
         shelf=boxseek.library.shelf,
         models=models,
-        description=boxseek.models.description,
+        description=description,
         limits=limits_of(boxseek.settings),
         mender=Mender(boxseek.originals, KeyLocks(boxseek.settings.data_dir / "locks"), models),
         allow_root=root_file(boxseek.settings).add,

@@ -11,8 +11,9 @@ CropRule: TypeAlias = Literal["letterbox", "squash", "center"]
 
 Metric: TypeAlias = Literal["cosine", "l2"]
 Origin: TypeAlias = Literal["local", "hub", "packaged", "random"]
-Runtime: TypeAlias = Literal["native", "openvino"]
-"""native: what the file is made for, PyTorch or, for ``.onnx``, ONNX Runtime."""
+Runtime: TypeAlias = Literal["native", "compiled", "openvino"]
+"""native: what the file is made for, PyTorch or, for ``.onnx``, ONNX Runtime; compiled: by
+``torch.compile``."""
 
 
 @dataclass(frozen=True, slots=True)

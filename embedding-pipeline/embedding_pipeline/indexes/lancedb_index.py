@@ -22,6 +22,7 @@ from embedding_pipeline.domain.entries import (
     ScoredEntry,
 )
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
+from embedding_pipeline.indexes.lancedb_memory import QUIET_S, HeldEntries, Memory, Positions
 from embedding_pipeline.indexes.lancedb_rows import (
     ENTRY_COLUMNS,
     any_of_sql,
@@ -50,9 +51,16 @@ class LanceDbIndex:
         table: the open table, which looks for newer data at every call.
         version: the version that it holds.
         folder: the catalog's folder, for locks and messages.
+        quiet_s: see Memory.
     """
 
-    def __init__(self, table: lancedb.table.Table, version: IndexVersion, folder: Path) -> None:
+    def __init__(
+        self,
+        table: lancedb.table.Table,
+        version: IndexVersion,
+        folder: Path,
+        quiet_s: float = QUIET_S,
+    ) -> None:
         self._table = table
         self._version = version
         self._embedder = version.description.embedder
@@ -60,6 +68,7 @@ class LanceDbIndex:
         self._tidying = Tidying(table, self._embedder, folder, version.name)
         self._writer = Writer(table, self._embedder.dimension, write_lock(folder, version.name))
         self._vectors = VectorSearch(table, self._embedder)
+        self._memory = Memory(table, self._embedder, quiet_s)
 
     @property
     def version(self) -> IndexVersion:
@@ -124,10 +133,12 @@ class LanceDbIndex:
         if limit <= 0:
             return []
         condition = filter_sql(where)
+        labelled = _both(any_of_sql("label", [prefer.label]), condition) if prefer else ""
         with self._errors():
+            if (held := self._held(where, condition)) is not None:
+                return held[0].nearest(query, limit, held[1], prefer)
             if prefer is None:
                 return self._vectors.nearest(query, limit, condition)
-            labelled = _both(any_of_sql("label", [prefer.label]), condition)
             found = [
                 *self._vectors.nearest(query, limit, condition, prefer),
                 *self._vectors.nearest(query, limit, labelled, prefer),
@@ -149,6 +160,8 @@ class LanceDbIndex:
             return []
         condition = _both(any_of_sql("image_key", keys), passing)
         with self._errors():
+            if (held := self._held(where, passing)) is not None:
+                return held[0].scored(query, keys, held[1], prefer)
             return self._vectors.score(query, len(keys), condition, prefer)
 
     def labelled_pictures(
@@ -161,6 +174,9 @@ class LanceDbIndex:
             return {}
         condition = _both(f"{any_of_sql('image_key', keys)} AND kind = 'object'", passing)
         with self._errors():
+            if (held := self._held(where, passing)) is not None:
+                least = None if floor is None or query is None else (query, floor.min_score)
+                return labelled_pictures(held[0].labels_on(keys, held[1], least))
             if floor is None or query is None:
                 rows = self._table.search().where(condition).select(["image_key", "label"])
                 found = rows.to_arrow()
@@ -178,6 +194,8 @@ class LanceDbIndex:
             return {}
         condition = f"{any_of_sql('image_key', keys)} AND kind = 'image'"
         with self._errors():
+            if (memory := self._memory.entries()) is not None:
+                return memory.picture_vectors(keys)
             query = self._table.search().where(condition).select(["image_key", "vector"])
             rows = query.to_arrow()
         vectors = vectors_of(rows, self._embedder.dimension)
@@ -210,6 +228,18 @@ class LanceDbIndex:
     def close(self) -> None:
         """See ObjectIndex; waits for tidying that is under way."""
         self._tidying.close()
+        self._memory.close()
+
+    def _held(self, where: EntryFilter, condition: str) -> tuple[HeldEntries, Positions] | None:
+        """The table in memory and what passes a filter there; None: ask the table."""
+        held = self._memory.entries()
+        if held is None:
+            return None
+        passing = held.passing(where)
+        if passing is None:
+            rows = self._table.search().where(condition).select(["object_id"]).to_arrow()
+            passing = held.positions(rows["object_id"].to_pylist())
+        return None if passing is None else (held, passing)
 
     def _rows(self, condition: str) -> pa.Table:
         with self._errors():

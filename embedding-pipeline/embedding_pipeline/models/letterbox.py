@@ -77,10 +77,13 @@ def place(image: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
         image = cv2.resize(image, fit.inner_wh, interpolation=how)
     if fit.inner_wh == (fit.shape_hw[1], fit.shape_hw[0]):
         return image
-    canvas = np.full((*fit.shape_hw, 3), PADDING_GRAY, np.uint8)
-    width, height = fit.inner_wh
-    canvas[fit.top : fit.top + height, fit.left : fit.left + width] = image
-    return canvas
+    (width, height), (rows, columns) = fit.inner_wh, fit.shape_hw
+    below, right = rows - height - fit.top, columns - width - fit.left
+    gray = (PADDING_GRAY,) * 3
+    padded = cv2.copyMakeBorder(
+        image, fit.top, below, fit.left, right, cv2.BORDER_CONSTANT, value=gray
+    )
+    return np.asarray(padded, np.uint8)
 
 
 def to_picture(boxes_xyxy: NDArray[np.float32], fit: Fit) -> NDArray[np.float64]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _PRECISIONS: dict[str, tuple[Precision, ...]] = {
     "native": ("fp32", "bf16"),
+    "compiled": ("fp32", "bf16"),
     "openvino": ("fp32", "bf16", "int8"),
 }
 
@@ -109,9 +110,12 @@ def open_embedder_network(
     if description.runtime == "openvino":
         model = openvino_embedder(description, module, settings)
         return OpenVinoNetwork(model, precision, threads=settings.threads)
+    from embedding_pipeline.models.torch_device import keep_compiled  # noqa: PLC0415 - torch
     from embedding_pipeline.models.torch_network import TorchNetwork  # noqa: PLC0415 - torch
 
     device = _device(torch_file=True)
+    if description.runtime == "compiled":
+        keep_compiled(settings.data_dir / "cache" / "compiled")
     network = TorchNetwork(
         module(),
         description.mean,
@@ -119,9 +123,12 @@ def open_embedder_network(
         precision=precision,
         device=device,
         threads=settings.threads,
+        compiles=description.runtime == "compiled",
     )
     if device != "cpu":
         network.fill(description.input_size)
+    if description.runtime == "compiled":
+        network.warm_up(description.input_size)
     return network
 
 

@@ -36,7 +36,14 @@ from embedding_pipeline.models.samples import (
 )
 from embedding_pipeline.models.self_check import SelfCheck, self_check
 from embedding_pipeline.models.torchvision_embedder import is_torchvision
-from embedding_pipeline.models.ways import WORTH, PrecisionWish, candidates, fastest, measured
+from embedding_pipeline.models.ways import (
+    WORTH,
+    PrecisionWish,
+    RuntimeWish,
+    candidates,
+    fastest,
+    measured,
+)
 from embedding_pipeline.models.weights import Weights
 from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
@@ -77,8 +84,9 @@ class Settled:
 def settle_detector(weights: Weights, plain: DetectorDescription, settings: Settings) -> Detector:
     """Choose how a new index's detector is computed, and open it so.
 
-    A wish for int8 means fp32 here (int8 makes detectors no faster), and one for bf16 too where
-    the runtime has none (``.onnx`` files on ONNX Runtime).
+    A wish for int8 means fp32 here (int8 makes detectors no faster), one for bf16 too where the
+    runtime has none (``.onnx`` files on ONNX Runtime), and one for ``compiled`` means native: a
+    detector would be compiled anew for every shape of picture.
 
     Args:
         weights: its file.
@@ -93,9 +101,10 @@ def settle_detector(weights: Weights, plain: DetectorDescription, settings: Sett
         "any_runtime": native.traits.any_runtime,
     }
     wish: PrecisionWish = "fp32" if settings.precision == "int8" else settings.precision
-    if wish == "bf16" and settings.runtime == "native" and not how["torch_file"]:
+    if wish == "bf16" and settings.runtime in {"native", "compiled"} and not how["torch_file"]:
         wish = "fp32"
-    ways = candidates(this_machine(), settings.runtime, wish, **how)
+    runtime: RuntimeWish = "native" if settings.runtime == "compiled" else settings.runtime
+    ways = candidates(this_machine(), runtime, wish, **how)
     chosen = ways[0]
     if len(ways) > 1:
         networks: dict[Way, Network] = {
@@ -131,7 +140,7 @@ def settle_embedder(
     Raises:
         ModelError: what is wished for cannot be had; says why.
     """
-    if settings.precision == "int8" and settings.runtime == "native":
+    if settings.precision == "int8" and settings.runtime in {"native", "compiled"}:
         raise ModelError("int8 needs OpenVINO: set BOXSEEK_RUNTIME=openvino or leave it out")
     ways = candidates(this_machine(), settings.runtime, settings.precision)
     if settings.precision == "int8":

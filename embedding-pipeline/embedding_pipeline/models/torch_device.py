@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import torch
 
 from embedding_pipeline.models.quiet import available_cores
@@ -35,3 +38,16 @@ def padded(batch: torch.Tensor, size: int) -> torch.Tensor:
     """A batch with zeros appended, so that it has this size at least."""
     missing = size - len(batch)
     return batch if missing <= 0 else torch.cat((batch, batch.new_zeros(missing, *batch.shape[1:])))
+
+
+def keep_compiled(folder: Path) -> None:
+    """Have ``torch.compile`` keep what it made, so that a second start compiles nothing.
+
+    Args:
+        folder: of this data folder's own; made if it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+    os.environ["TRITON_CACHE_DIR"] = str(folder / "triton")
+    # In this process: helpers that are forked beside a server's threads may hang.
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"

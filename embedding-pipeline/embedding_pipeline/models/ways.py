@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.description import Runtime
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.machine import Machine
-from embedding_pipeline.models.network import PLAIN, Network, Precision, Way
+from embedding_pipeline.models.network import Network, Precision, Way
 
 RuntimeWish: TypeAlias = Literal["auto"] | Runtime
 PrecisionWish: TypeAlias = Literal["auto"] | Precision
@@ -37,7 +37,7 @@ def candidates(
 
     A precision or runtime that is wished for is a candidate even where it is slow. With a GPU
     the native runtime uses it, and OpenVINO, which would use the processor, is left out of what
-    is chosen by measuring.
+    is chosen by measuring. Compiling is left out too: it takes a minute at every first start.
 
     Args:
         machine: that will compute.
@@ -50,12 +50,13 @@ def candidates(
         ModelError: nothing can give what is wished for.
     """
     found: list[Way] = []
-    if runtime in {"auto", "native"}:
+    if runtime != "openvino":
+        torch_runtime: Runtime = "compiled" if runtime == "compiled" else "native"
         if precision != "bf16":
-            found.append(PLAIN)
+            found.append(Way(torch_runtime, "fp32"))
         fast = machine.gpu_bf16 if machine.gpu else machine.cpu_bf16
         if torch_file and (precision == "bf16" or (precision == "auto" and fast)):
-            found.append(Way("native", "bf16"))
+            found.append(Way(torch_runtime, "bf16"))
     openvino = runtime == "openvino" or (runtime == "auto" and not machine.gpu)
     if openvino and any_runtime:
         if precision != "bf16":

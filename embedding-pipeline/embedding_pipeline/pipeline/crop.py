@@ -52,13 +52,17 @@ def cut(
         return np.ascontiguousarray(resized[top : top + size, left : left + size])
     factor = size / max(height, width)
     inner_w, inner_h = max(1, round(width * factor)), max(1, round(height * factor))
-    square = np.empty((size, size, 3), np.uint8)
-    square[:] = fill
     top, left = (size - inner_h) // 2, (size - inner_w) // 2
-    square[top : top + inner_h, left : left + inner_w] = _resize(
-        part, inner_w, inner_h, interpolation
+    square = cv2.copyMakeBorder(
+        _resize(part, inner_w, inner_h, interpolation),
+        top,
+        size - inner_h - top,
+        left,
+        size - inner_w - left,
+        cv2.BORDER_CONSTANT,
+        value=fill,
     )
-    return square
+    return np.asarray(square, np.uint8)
 
 
 def fill_of(mean: tuple[float, float, float]) -> tuple[int, int, int]:

@@ -23,6 +23,12 @@ def lancedb_catalogs(tmp_path: Path) -> OpenCatalog:
 
 
 @pytest.fixture
+def lancedb_memory_catalogs(tmp_path: Path) -> OpenCatalog:
+    """The same, whose tables are read into memory for every question."""
+    return lambda: LanceDbCatalog(tmp_path / "index", quiet_s=0.0)
+
+
+@pytest.fixture
 def elasticsearch_catalogs(elasticsearch_url: str) -> Iterator[OpenCatalog]:
     """Open catalogs below a random prefix, whose indices are deleted in the end."""
     with elasticsearch_settings(elasticsearch_url) as settings:
@@ -32,6 +38,7 @@ def elasticsearch_catalogs(elasticsearch_url: str) -> Iterator[OpenCatalog]:
 @pytest.fixture(
     params=[
         pytest.param("lancedb_catalogs", id="lancedb"),
+        pytest.param("lancedb_memory_catalogs", id="lancedb-in-memory"),
         pytest.param("elasticsearch_catalogs", id="elasticsearch", marks=pytest.mark.elasticsearch),
     ]
 )

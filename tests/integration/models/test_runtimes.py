@@ -47,6 +47,7 @@ WAYS = [
     Way("openvino", "fp32"),
     Way("openvino", "bf16"),
     Way("openvino", "int8"),
+    Way("compiled", "fp32"),
 ]
 
 

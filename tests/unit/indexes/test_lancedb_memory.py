@@ -1,0 +1,141 @@
+"""When a table is held in memory, and that it answers as the table does."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
+from embedding_pipeline.indexes import lancedb_memory
+from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
+from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
+from support.indexes_samples import DIMENSION, description, key, picture, unit_vectors
+
+ALL = EntryFilter()
+REST_S = 0.2
+FOREVER_S = math.inf
+
+
+def _opened(folder: Path, quiet_s: float) -> LanceDbIndex:
+    catalog = LanceDbCatalog(folder, quiet_s=quiet_s)
+    if catalog.active() is None:
+        catalog.activate(catalog.create(description()).name)
+    return catalog.open()
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[LanceDbIndex]:
+    """Two pictures, held as soon as nothing changed for a moment."""
+    opened = _opened(tmp_path, REST_S)
+    opened.put([picture(1), picture(2)])
+    yield opened
+    opened.close()
+
+
+def _is_held(index: LanceDbIndex) -> bool:
+    index.nearest(unit_vectors(1)[0], limit=1, where=ALL)
+    return index._memory.entries() is not None
+
+
+def _wait_until_held(index: LanceDbIndex) -> None:
+    until = time.monotonic() + 20
+    while not _is_held(index):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_table_at_rest_is_held_and_a_change_is_seen(index: LanceDbIndex) -> None:
+    """Not at the first question; after a write the table answers until it rests again."""
+    assert not _is_held(index)
+    _wait_until_held(index)
+    index.put([picture(3)])
+    assert not _is_held(index)
+    [best] = index.nearest(picture(3).vectors[1], limit=1, where=ALL)
+    assert best.object_id == f"{key(3)}-001"
+    _wait_until_held(index)
+    [best] = index.nearest(picture(3).vectors[1], limit=1, where=ALL)
+    assert best.object_id == f"{key(3)}-001"
+
+
+def test_what_another_handle_writes_is_seen(index: LanceDbIndex, tmp_path: Path) -> None:
+    """Held entries are those of the newest state, whoever wrote it."""
+    _wait_until_held(index)
+    other = _opened(tmp_path, FOREVER_S)
+    other.delete([key(1)])
+    other.close()
+    found = index.nearest(picture(1).vectors[0], limit=10, where=ALL)
+    assert {one.image_key for one in found} == {key(2)}
+
+
+def test_a_large_table_stays_where_it_is(
+    index: LanceDbIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bytes nothing is read, however long it rests."""
+    monkeypatch.setattr(lancedb_memory, "MOST_BYTES", 6 * 4 * DIMENSION - 1)
+    for _ in range(4):
+        assert not _is_held(index)
+        time.sleep(REST_S)
+
+
+def test_equal_vectors_have_equal_scores_wherever_they_lie(tmp_path: Path) -> None:
+    """Hundreds of copies among others: one score, in the order of their ids."""
+    held = _opened(tmp_path, 0.0)
+    query = unit_vectors(1, seed="query")[0]
+    copy = unit_vectors(1, seed="copy")
+    held.put(
+        [
+            picture(n, ("cat",), vectors=np.concatenate((unit_vectors(1, seed=n), copy)))
+            for n in range(300)
+        ]
+    )
+    found = held.nearest(query, limit=1000, where=EntryFilter(kinds=("object",)))
+    assert len(found) == 300
+    assert len({one.score for one in found}) == 1
+    assert [one.object_id for one in found] == sorted(one.object_id for one in found)
+    held.close()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(ALL, id="all"),
+        pytest.param(EntryFilter(labels=("cat",)), id="label"),
+        pytest.param(EntryFilter(kinds=("image",)), id="kind"),
+        pytest.param(EntryFilter(collections=("even",)), id="collection"),
+        pytest.param(EntryFilter(labels=("cat",), min_confidence=0.8), id="confidence"),
+    ],
+)
+@pytest.mark.parametrize("prefer", [None, LabelPreference("dog", 0.3)], ids=["looks", "label"])
+def test_memory_and_table_give_the_same(
+    where: EntryFilter, prefer: LabelPreference | None, tmp_path: Path
+) -> None:
+    """Ids in order, scores, entries, facets and pictures' vectors."""
+    held, table = _opened(tmp_path, 0.0), _opened(tmp_path, FOREVER_S)
+    held.put(
+        [
+            picture(n, ("dog", "cat", "bird")[: n % 4], collections=("even", "odd")[n % 2 :][:1])
+            for n in range(120)
+        ]
+    )
+    query, keys = unit_vectors(1, seed="query")[0], [key(n) for n in range(0, 120, 3)]
+    ours, theirs = (
+        one.nearest(query, limit=40, where=where, prefer=prefer) for one in (held, table)
+    )
+    assert [one.object_id for one in ours] == [one.object_id for one in theirs]
+    assert [one.rank_score for one in ours] == pytest.approx(
+        [one.rank_score for one in theirs], abs=3e-6
+    )
+    mine, its = (
+        one.score(query, image_keys=keys, where=where, prefer=prefer) for one in (held, table)
+    )
+    assert [one.entry for one in mine] == [one.entry for one in its]
+    assert held.labelled_pictures(keys, where=where) == table.labelled_pictures(keys, where=where)
+    vectors = held.picture_vectors(keys)
+    assert vectors.keys() == table.picture_vectors(keys).keys()
+    held.close()
+    table.close()
