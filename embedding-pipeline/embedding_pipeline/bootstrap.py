@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias
 from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.domain.entries import Box, EntryFilter
 from embedding_pipeline.errors import NotReady
+from embedding_pipeline.indexes.catalogs import build_catalog
 from embedding_pipeline.ingest.catch_up import CATCH_UP, CatchUp
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import AddResult, Library, Upload
@@ -297,20 +298,6 @@ class Boxseek:
             label_weight=settings.label_weight,
             fold=settings.fold,
         )
-
-
-def build_catalog(settings: Settings) -> IndexCatalog:
-    """Build the catalog of the index that BOXSEEK_INDEX names; the caller closes it."""
-    # Imported where they are used: each takes a second, and a run needs one of them at most.
-    if settings.index == "elasticsearch":
-        from embedding_pipeline.indexes.elasticsearch_catalog import (  # noqa: PLC0415
-            ElasticsearchCatalog,
-        )
-
-        return ElasticsearchCatalog(settings)
-    from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog  # noqa: PLC0415 - as above
-
-    return LanceDbCatalog(settings.data_dir / "index")
 
 
 def pipeline_of(settings: Settings, models: LoadedModels) -> PicturePipeline:

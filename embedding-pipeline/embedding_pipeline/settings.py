@@ -139,6 +139,10 @@ class Settings(ProxySettings):
         "lancedb",
         description="Where entries lie: `lancedb` (below the data folder) or `elasticsearch`.",
     )
+    index_memory_mb: Annotated[int, Field(ge=0)] = Field(
+        256,
+        description="Megabytes of vectors up to which the embedded index is held in memory once it is at rest, which makes searches several times quicker; 0: never.",
+    )
     elasticsearch_url: str = Field(
         "http://127.0.0.1:9200", description="Elasticsearch 8 nodes as URLs, comma separated."
     )

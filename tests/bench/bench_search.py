@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 import tempfile
@@ -27,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from embedding_pipeline.domain.entries import EntryFilter
 from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
-from embedding_pipeline.indexes.lancedb_memory import QUIET_S
+from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding
 from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
 from embedding_pipeline.search.ranking import CANDIDATES_PER_IMAGE, Question, hits, rank
 from support.indexes_elasticsearch import elasticsearch_settings
@@ -102,7 +101,7 @@ def filled(catalog: IndexCatalog, gallery: NDArray[np.float32]) -> Iterator[Obje
     index.make_searchable()
     for _ in range(3):  # a table that has come to rest is read into memory
         index.nearest(gallery[0], limit=1, where=ALL)
-        time.sleep(QUIET_S)
+        time.sleep(USUAL.quiet_s)
     yield index
     index.close()
     catalog.close()
@@ -115,9 +114,9 @@ def catalog_of(backend: str, url: str) -> Iterator[IndexCatalog]:
     ``lancedb-table`` is LanceDB that is never held in memory.
     """
     if backend.startswith("lancedb"):
-        quiet_s = math.inf if backend == "lancedb-table" else QUIET_S
+        holding = Holding(most_bytes=0) if backend == "lancedb-table" else USUAL
         with tempfile.TemporaryDirectory() as folder:
-            yield LanceDbCatalog(Path(folder), quiet_s=quiet_s)
+            yield LanceDbCatalog(Path(folder), holding=holding)
     else:
         with elasticsearch_settings(url, elasticsearch_index_type=backend) as settings:
             yield ElasticsearchCatalog(settings)

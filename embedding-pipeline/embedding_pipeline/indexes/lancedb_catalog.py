@@ -12,7 +12,7 @@ from embedding_pipeline.domain.description import ModelDescription
 from embedding_pipeline.errors import IndexConflict, IndexNotFound
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
-from embedding_pipeline.indexes.lancedb_memory import QUIET_S
+from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding
 from embedding_pipeline.indexes.lancedb_rows import table_schema
 from embedding_pipeline.indexes.lancedb_state import CatalogState, StateFile, StoredVersion
 from embedding_pipeline.ports.index import IndexVersion
@@ -23,12 +23,12 @@ class LanceDbCatalog:
 
     Args:
         folder: where everything lies; made by the first create.
-        quiet_s: how long a table must be at rest before it is held in memory (see Memory).
+        holding: when a table is held in memory.
     """
 
-    def __init__(self, folder: Path, *, quiet_s: float = QUIET_S) -> None:
+    def __init__(self, folder: Path, *, holding: Holding = USUAL) -> None:
         self._folder = folder
-        self._quiet_s = quiet_s
+        self._holding = holding
         self._state = StateFile(folder)
         self._connection: lancedb.DBConnection | None = None
 
@@ -102,7 +102,7 @@ class LanceDbCatalog:
         _require(state, wanted)
         with lancedb_errors(str(self._folder)):
             table = self._connected().open_table(wanted)
-        return LanceDbIndex(table, _version(state, wanted), self._folder, self._quiet_s)
+        return LanceDbIndex(table, _version(state, wanted), self._folder, self._holding)
 
     def close(self) -> None:
         """See IndexCatalog."""

@@ -22,7 +22,7 @@ from embedding_pipeline.domain.entries import (
     ScoredEntry,
 )
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
-from embedding_pipeline.indexes.lancedb_memory import QUIET_S, HeldEntries, Memory, Positions
+from embedding_pipeline.indexes.lancedb_memory import USUAL, HeldEntries, Holding, Memory, Positions
 from embedding_pipeline.indexes.lancedb_rows import (
     ENTRY_COLUMNS,
     any_of_sql,
@@ -51,7 +51,7 @@ class LanceDbIndex:
         table: the open table, which looks for newer data at every call.
         version: the version that it holds.
         folder: the catalog's folder, for locks and messages.
-        quiet_s: see Memory.
+        holding: when it is held in memory.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class LanceDbIndex:
         table: lancedb.table.Table,
         version: IndexVersion,
         folder: Path,
-        quiet_s: float = QUIET_S,
+        holding: Holding = USUAL,
     ) -> None:
         self._table = table
         self._version = version
@@ -68,7 +68,7 @@ class LanceDbIndex:
         self._tidying = Tidying(table, self._embedder, folder, version.name)
         self._writer = Writer(table, self._embedder.dimension, write_lock(folder, version.name))
         self._vectors = VectorSearch(table, self._embedder)
-        self._memory = Memory(table, self._embedder, quiet_s)
+        self._memory = Memory(table, self._embedder, holding)
 
     @property
     def version(self) -> IndexVersion:

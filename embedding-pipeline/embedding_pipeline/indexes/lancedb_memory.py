@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import lancedb
 import numpy as np
@@ -25,11 +26,22 @@ from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, entries_of, v
 from embedding_pipeline.indexes.lancedb_tidying import VECTOR_INDEX_FROM_ROWS
 from embedding_pipeline.indexes.scoring import preferred, ranked, rounded_scores
 
-MOST_BYTES = 256 << 20
-"""Of vectors; a larger table is scanned where it lies."""
 
-QUIET_S = 1.0
-"""A table that changed less than this ago is likely to change again."""
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """When a table is held.
+
+    Args:
+        quiet_s: how long it must not have changed: what changed just now is likely to change
+            again. 0 reads it at once, for tests.
+        most_bytes: of its vectors; a larger one is scanned where it lies. 0: none is held.
+    """
+
+    quiet_s: float = 1.0
+    most_bytes: int = 256 << 20
+
+
+USUAL = Holding()
 
 _SLACK = 1e-5
 """More than float32 can be wrong about a dot product of unit vectors."""
@@ -180,16 +192,18 @@ class Memory:
     Args:
         table: the open table, which looks for newer data at every call.
         embedder: of the version; only unit vectors are held.
-        quiet_s: how long a table must not have changed; 0 reads it at once, for tests.
+        holding: when.
     """
 
     def __init__(
-        self, table: lancedb.table.Table, embedder: EmbedderDescription, quiet_s: float = QUIET_S
+        self, table: lancedb.table.Table, embedder: EmbedderDescription, holding: Holding = USUAL
     ) -> None:
         self._table = table
         self._dimension = embedder.dimension
-        self._holds = embedder.normalized and embedder.metric == "cosine"
-        self._quiet_s = quiet_s
+        unit = embedder.normalized and embedder.metric == "cosine"
+        self._holds = unit and holding.most_bytes > 0
+        self._quiet_s = holding.quiet_s
+        self._most_bytes = holding.most_bytes
         self._lock = threading.Lock()
         self._seen: tuple[int, float] = (-1, 0.0)
         self._held: tuple[int, HeldEntries | None] = (-1, None)
@@ -233,7 +247,7 @@ class Memory:
     def _read(self) -> None:
         version = int(self._table.version)
         rows = self._table.count_rows()
-        if rows >= VECTOR_INDEX_FROM_ROWS or 4 * self._dimension * rows > MOST_BYTES:
+        if rows >= VECTOR_INDEX_FROM_ROWS or 4 * self._dimension * rows > self._most_bytes:
             self._held = (version, None)
             return
         held = HeldEntries(

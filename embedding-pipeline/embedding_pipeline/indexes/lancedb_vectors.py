@@ -21,7 +21,7 @@ VECTOR_INDEX = "vector_idx"
 REFINE = 5
 """Candidates read back and scored exactly, as a multiple of what is asked for."""
 
-MIN_CANDIDATES = 300
+MIN_CANDIDATES = 600
 """Candidates of the graph search at least."""
 
 NPROBES = 20

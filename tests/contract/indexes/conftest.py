@@ -9,6 +9,7 @@ import pytest
 
 from embedding_pipeline.indexes.elasticsearch_catalog import ElasticsearchCatalog
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
+from embedding_pipeline.indexes.lancedb_memory import Holding
 from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
 from support.indexes_elasticsearch import elasticsearch_settings
 from support.indexes_samples import description
@@ -25,7 +26,7 @@ def lancedb_catalogs(tmp_path: Path) -> OpenCatalog:
 @pytest.fixture
 def lancedb_memory_catalogs(tmp_path: Path) -> OpenCatalog:
     """The same, whose tables are read into memory for every question."""
-    return lambda: LanceDbCatalog(tmp_path / "index", quiet_s=0.0)
+    return lambda: LanceDbCatalog(tmp_path / "index", holding=Holding(quiet_s=0.0))
 
 
 @pytest.fixture

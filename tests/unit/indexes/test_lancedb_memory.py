@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
-from embedding_pipeline.indexes import lancedb_memory
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
+from embedding_pipeline.indexes.lancedb_memory import Holding
 from support.indexes_samples import DIMENSION, description, key, picture, unit_vectors
 
 ALL = EntryFilter()
 REST_S = 0.2
-FOREVER_S = math.inf
+AT_REST = Holding(quiet_s=REST_S)
+AT_ONCE = Holding(quiet_s=0.0)
+NEVER = Holding(most_bytes=0)
 
 
-def _opened(folder: Path, quiet_s: float) -> LanceDbIndex:
-    catalog = LanceDbCatalog(folder, quiet_s=quiet_s)
+def _opened(folder: Path, holding: Holding) -> LanceDbIndex:
+    catalog = LanceDbCatalog(folder, holding=holding)
     if catalog.active() is None:
         catalog.activate(catalog.create(description()).name)
     return catalog.open()
@@ -31,7 +33,7 @@ def _opened(folder: Path, quiet_s: float) -> LanceDbIndex:
 @pytest.fixture
 def index(tmp_path: Path) -> Iterator[LanceDbIndex]:
     """Two pictures, held as soon as nothing changed for a moment."""
-    opened = _opened(tmp_path, REST_S)
+    opened = _opened(tmp_path, AT_REST)
     opened.put([picture(1), picture(2)])
     yield opened
     opened.close()
@@ -65,26 +67,25 @@ def test_a_table_at_rest_is_held_and_a_change_is_seen(index: LanceDbIndex) -> No
 def test_what_another_handle_writes_is_seen(index: LanceDbIndex, tmp_path: Path) -> None:
     """Held entries are those of the newest state, whoever wrote it."""
     _wait_until_held(index)
-    other = _opened(tmp_path, FOREVER_S)
+    other = _opened(tmp_path, NEVER)
     other.delete([key(1)])
     other.close()
     found = index.nearest(picture(1).vectors[0], limit=10, where=ALL)
     assert {one.image_key for one in found} == {key(2)}
 
 
-def test_a_large_table_stays_where_it_is(
-    index: LanceDbIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_table_stays_where_it_is(index: LanceDbIndex, tmp_path: Path) -> None:
     """Beyond the bytes nothing is read, however long it rests."""
-    monkeypatch.setattr(lancedb_memory, "MOST_BYTES", 6 * 4 * DIMENSION - 1)
-    for _ in range(4):
-        assert not _is_held(index)
-        time.sleep(REST_S)
+    rows = sum(astuple(index.count()))
+    most = Holding(quiet_s=0.0, most_bytes=rows * 4 * DIMENSION)
+    assert _is_held(_opened(tmp_path, most))
+    assert not _is_held(_opened(tmp_path, replace(most, most_bytes=most.most_bytes - 1)))
+    assert not _is_held(_opened(tmp_path, replace(most, most_bytes=0)))
 
 
 def test_equal_vectors_have_equal_scores_wherever_they_lie(tmp_path: Path) -> None:
     """Hundreds of copies among others: one score, in the order of their ids."""
-    held = _opened(tmp_path, 0.0)
+    held = _opened(tmp_path, AT_ONCE)
     query = unit_vectors(1, seed="query")[0]
     copy = unit_vectors(1, seed="copy")
     held.put(
@@ -115,7 +116,7 @@ def test_memory_and_table_give_the_same(
     where: EntryFilter, prefer: LabelPreference | None, tmp_path: Path
 ) -> None:
     """Ids in order, scores, entries, facets and pictures' vectors."""
-    held, table = _opened(tmp_path, 0.0), _opened(tmp_path, FOREVER_S)
+    held, table = _opened(tmp_path, AT_ONCE), _opened(tmp_path, NEVER)
     held.put(
         [
             picture(n, ("dog", "cat", "bird")[: n % 4], collections=("even", "odd")[n % 2 :][:1])
