@@ -32,8 +32,8 @@ class Holding:
     """When a table is held.
 
     Args:
-        quiet_s: how long it must not have changed: what changed just now is likely to change
-            again. 0 reads it at once, for tests.
+        quiet_s: how long it must not have changed, at least: what changed just now is likely to
+            change again. 0 reads it at once, for tests.
         most_bytes: of its vectors; a larger one is scanned where it lies. 0: none is held.
     """
 
@@ -42,6 +42,10 @@ class Holding:
 
 
 USUAL = Holding()
+
+_REST_FOR_READING = 20
+"""A table must have rested so many times longer than it takes to read it: one that changes all the
+time costs a twentieth of a core at most."""
 
 _SLACK = 1e-5
 """More than float32 can be wrong about a dot product of unit vectors."""
@@ -202,7 +206,7 @@ class Memory:
         self._dimension = embedder.dimension
         unit = embedder.normalized and embedder.metric == "cosine"
         self._holds = unit and holding.most_bytes > 0
-        self._quiet_s = holding.quiet_s
+        self._quiet_s = self._rest_s = holding.quiet_s
         self._most_bytes = holding.most_bytes
         self._lock = threading.Lock()
         self._seen: tuple[int, float] = (-1, 0.0)
@@ -223,7 +227,7 @@ class Memory:
             if self._seen[0] != version:
                 self._seen = (version, time.monotonic())
                 self._held = (-1, None)
-            elif time.monotonic() - self._seen[1] >= self._quiet_s and not self._reading():
+            elif time.monotonic() - self._seen[1] >= self._rest_s and not self._reading():
                 self._reader = threading.Thread(target=self._try, name="index-memory", daemon=True)
                 self._reader.start()
         return None
@@ -250,8 +254,9 @@ class Memory:
         if rows >= VECTOR_INDEX_FROM_ROWS or 4 * self._dimension * rows > self._most_bytes:
             self._held = (version, None)
             return
-        held = HeldEntries(
-            self._table.search().select([*ENTRY_COLUMNS, "vector"]).to_arrow(), self._dimension
-        )
+        began = time.monotonic()
+        columns = self._table.search().select([*ENTRY_COLUMNS, "vector"]).to_arrow()
+        held = HeldEntries(columns, self._dimension)
+        self._rest_s = max(self._quiet_s, _REST_FOR_READING * (time.monotonic() - began))
         if int(self._table.version) == version:
             self._held = (version, held)
