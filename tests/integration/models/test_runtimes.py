@@ -190,6 +190,7 @@ def test_auto_does_not_calibrate_small_networks(tmp_path: Path, artifacts: Artif
     [
         pytest.param({"precision": "int8"}, "boxseek ingest", id="nothing-to-calibrate-on"),
         pytest.param({"precision": "int8", "runtime": "native"}, "OpenVINO", id="int8-native"),
+        pytest.param({"precision": "int8", "runtime": "compiled"}, "OpenVINO", id="int8-compiled"),
     ],
 )
 def test_int8_that_cannot_be_had_is_refused(

@@ -37,6 +37,8 @@ INPUTS = [np.zeros((4, 4, 3), np.uint8)] * 3
         pytest.param(GPU, "openvino", "fp32", [OPENVINO], id="gpu-but-openvino-wished"),
         pytest.param(OLD, "native", "auto", [PLAIN], id="native"),
         pytest.param(OLD, "openvino", "auto", [OPENVINO], id="openvino"),
+        pytest.param(OLD, "compiled", "auto", [Way("compiled", "fp32")], id="compiled"),
+        pytest.param(GPU, "compiled", "bf16", [Way("compiled", "bf16")], id="compiled-bf16"),
         pytest.param(
             OLD, "auto", "bf16", [Way("native", "bf16"), Way("openvino", "bf16")], id="bf16-wished"
         ),
