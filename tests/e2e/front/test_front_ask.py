@@ -257,6 +257,8 @@ def test_address_of_a_picture(visitor: Visitor, bus: Path) -> None:
 def test_dropped_link_is_searched_by(visitor: Visitor, kind: str) -> None:
     """A link that is dropped is asked with; the real service refuses this private one."""
     visitor.open()
+    # The page knows by now that addresses are allowed.
+    expect(visitor.page.get_by_label("Picture address")).to_be_visible()
     with visitor.page.expect_request("**/v1/search") as asked:
         visitor.drop_text(f"{visitor.site.url}/icon.svg", kind)
     assert f"{visitor.site.url}/icon.svg".encode() in (asked.value.post_data_buffer or b"")
