@@ -176,7 +176,7 @@ class LanceDbIndex:
         with self._errors():
             if (held := self._held(where, passing)) is not None:
                 least = None if floor is None or query is None else (query, floor.min_score)
-                return labelled_pictures(held[0].labels_on(keys, held[1], least))
+                return most_first(held[0].facets(keys, held[1], least))
             if floor is None or query is None:
                 rows = self._table.search().where(condition).select(["image_key", "label"])
                 found = rows.to_arrow()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ from embedding_pipeline.domain.entries import (
 )
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, entries_of, vectors_of
 from embedding_pipeline.indexes.lancedb_tidying import VECTOR_INDEX_FROM_ROWS
-from embedding_pipeline.indexes.scoring import preferred, ranked, rounded_scores
+from embedding_pipeline.indexes.scoring import ranked, rounded_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ time costs a twentieth of a core at most."""
 
 _SLACK = 1e-5
 """More than float32 can be wrong about a dot product of unit vectors."""
+
+_NO_SUCH_LABEL = -2
 
 _AT_ONCE = 64
 """Vectors that are copied at once: what stays in a processor's cache is several times quicker."""
@@ -75,12 +77,23 @@ class HeldEntries:
         self._ids: list[str] = rows["object_id"].to_pylist()
         self._labels: list[str | None] = rows["label"].to_pylist()
         self._confidences: list[float | None] = rows["confidence"].to_pylist()
-        self._label_of = np.array(self._labels, dtype=object)
+        coded = rows["label"].combine_chunks().dictionary_encode()
+        self._label_names: list[str] = coded.dictionary.to_pylist()
+        self._codes = {name: code for code, name in enumerate(self._label_names)}
+        self._label_of = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         self._is_object = np.array(rows["kind"].to_pylist(), dtype=object) == "object"
         self._position = {object_id: number for number, object_id in enumerate(self._ids)}
         self._of_picture: dict[str, list[int]] = defaultdict(list)
         for number, object_id in enumerate(self._ids):
             self._of_picture[image_key_of(object_id)].append(number)
+        self._picture_of = np.empty(len(self._ids), np.intp)
+        for code, numbers in enumerate(self._of_picture.values()):
+            self._picture_of[numbers] = code
+        # The place of each entry in the order of ids, which decides ties.
+        self._order = np.empty(len(self._ids), np.intp)
+        self._order[sorted(range(len(self._ids)), key=self._ids.__getitem__)] = np.arange(
+            len(self._ids)
+        )
 
     def passing(self, where: EntryFilter) -> Positions | None:
         """Positions of the entries that pass a filter of kinds and labels alone, else None."""
@@ -91,7 +104,7 @@ class HeldEntries:
         if where.kinds and set(where.kinds) != {"object", "image"}:
             passes &= self._is_object == ("object" in where.kinds)
         if where.labels:
-            passes &= np.isin(self._label_of, np.array(where.labels, dtype=object))
+            passes &= np.isin(self._label_of, [self._code(label) for label in where.labels])
         return np.flatnonzero(passes)
 
     def positions(self, object_ids: Iterable[str]) -> Positions | None:
@@ -108,11 +121,16 @@ class HeldEntries:
     ) -> list[Candidate]:
         """The ``limit`` best of some entries, as ObjectIndex.nearest orders them."""
         about = self._vectors @ query
-        closest = self._best(about, query, limit, passing, prefer)
+        found, scores = self._closest(about, query, limit, passing)
         if prefer is None:
-            return closest
-        alike = passing[self._label_of[passing] == prefer.label]
-        return preferred([*closest, *self._best(about, query, limit, alike, prefer)], prefer, limit)
+            return self._candidates(found, scores, np.zeros(len(found)))
+        alike = passing[self._label_of[passing] == self._code(prefer.label)]
+        labelled, their_scores = self._closest(about, query, limit, alike)
+        found, once = np.unique(np.concatenate((found, labelled)), return_index=True)
+        scores = np.concatenate((scores, their_scores))[once]
+        bonuses = self._bonuses(found, scores, prefer)
+        order = np.lexsort((self._order[found], -(scores + bonuses)))[:limit]
+        return self._candidates(found[order], scores[order], bonuses[order])
 
     def scored(
         self,
@@ -131,13 +149,13 @@ class HeldEntries:
         there = self._on(image_keys, np.flatnonzero(~self._is_object))
         return {image_key_of(self._ids[n]): self._vectors[n] for n in there.tolist()}
 
-    def labels_on(
+    def facets(
         self,
         image_keys: Iterable[str],
         passing: Positions,
         floor: tuple[NDArray[np.float32], float] | None,
-    ) -> list[tuple[str, str | None]]:
-        """Picture and label of the objects on some pictures that pass and reach a floor.
+    ) -> Counter[str]:
+        """Pictures by label of the objects on some pictures that pass and reach a floor.
 
         Args:
             image_keys: the pictures.
@@ -145,10 +163,13 @@ class HeldEntries:
             floor: query and least score; None: none.
         """
         there = self._on(image_keys, passing)
-        there = there[self._is_object[there]]
+        there = there[self._is_object[there] & (self._label_of[there] >= 0)]
         if floor is not None:
             there = there[self._scores(floor[0], there) >= floor[1]]
-        return [(image_key_of(self._ids[n]), self._labels[n]) for n in there.tolist()]
+        both = np.stack((self._picture_of[there], self._label_of[there]))
+        labels, counts = np.unique(np.unique(both, axis=1)[1], return_counts=True)
+        names = [self._label_names[code] for code in labels.tolist()]
+        return Counter(dict(zip(names, counts.tolist(), strict=True)))
 
     def _on(self, image_keys: Iterable[str], passing: Positions) -> Positions:
         """Positions of the entries on some pictures that are among those that pass."""
@@ -159,28 +180,41 @@ class HeldEntries:
         passes[passing] = True
         return there[passes[there]]
 
-    def _best(
-        self,
-        about: NDArray[np.float32],
-        query: NDArray[np.float32],
-        limit: int,
-        passing: Positions,
-        prefer: LabelPreference | None,
-    ) -> list[Candidate]:
-        """The best by exact scores among those that are about good enough."""
-        if len(passing) > limit:
-            rough = about[passing]
+    def _closest(
+        self, about: NDArray[np.float32], query: NDArray[np.float32], limit: int, among: Positions
+    ) -> tuple[Positions, NDArray[np.float64]]:
+        """The closest by exact scores among those that are about close enough, and the scores."""
+        if len(among) > limit:
+            rough = about[among]
             last = np.partition(rough, len(rough) - limit)[len(rough) - limit]
-            passing = passing[rough >= last - _SLACK]
-        found = []
-        for number, score in zip(
-            passing.tolist(), self._scores(query, passing).tolist(), strict=True
-        ):
-            label = self._labels[number]
-            bonus = prefer.bonus_of(label, self._confidences[number], score) if prefer else 0.0
-            found.append(Candidate(self._ids[number], label, score, bonus))
-        found.sort(key=lambda one: (-one.score, one.object_id))
-        return found[:limit]
+            among = among[rough >= last - _SLACK]
+        scores = self._scores(query, among)
+        order = np.lexsort((self._order[among], -scores))[:limit]
+        return among[order], scores[order]
+
+    def _bonuses(
+        self, found: Positions, scores: NDArray[np.float64], prefer: LabelPreference
+    ) -> NDArray[np.float64]:
+        bonuses = np.zeros(len(found))
+        may = (self._label_of[found] == self._code(prefer.label)) | (scores >= prefer.same_from)
+        for at in np.flatnonzero(may).tolist():
+            number = int(found[at])
+            bonuses[at] = prefer.bonus_of(
+                self._labels[number], self._confidences[number], float(scores[at])
+            )
+        return bonuses
+
+    def _candidates(
+        self, found: Positions, scores: NDArray[np.float64], bonuses: NDArray[np.float64]
+    ) -> list[Candidate]:
+        numbers = found.tolist()
+        ids = map(self._ids.__getitem__, numbers)
+        labels = map(self._labels.__getitem__, numbers)
+        return list(map(Candidate, ids, labels, scores.tolist(), bonuses.tolist()))
+
+    def _code(self, label: str) -> int:
+        """Number of a label; one that nothing has is like no other."""
+        return self._codes.get(label, _NO_SUCH_LABEL)
 
     def _scores(self, query: NDArray[np.float32], positions: Positions) -> NDArray[np.float64]:
         exact, precise = np.empty(len(positions)), query.astype(np.float64)
