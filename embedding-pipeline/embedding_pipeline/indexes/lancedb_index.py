@@ -22,7 +22,8 @@ from embedding_pipeline.domain.entries import (
     ScoredEntry,
 )
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
-from embedding_pipeline.indexes.lancedb_memory import USUAL, HeldEntries, Holding, Memory, Positions
+from embedding_pipeline.indexes.lancedb_held import HeldEntries, Positions
+from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding, Memory
 from embedding_pipeline.indexes.lancedb_rows import (
     ENTRY_COLUMNS,
     any_of_sql,
@@ -66,9 +67,14 @@ class LanceDbIndex:
         self._embedder = version.description.embedder
         self._place = f"{folder} ({version.name})"
         self._tidying = Tidying(table, self._embedder, folder, version.name)
-        self._writer = Writer(table, self._embedder.dimension, write_lock(folder, version.name))
-        self._vectors = VectorSearch(table, self._embedder)
         self._memory = Memory(table, self._embedder, holding)
+        self._writer = Writer(
+            table,
+            self._embedder.dimension,
+            write_lock(folder, version.name),
+            self._memory.wrote,
+        )
+        self._vectors = VectorSearch(table, self._embedder)
 
     @property
     def version(self) -> IndexVersion:

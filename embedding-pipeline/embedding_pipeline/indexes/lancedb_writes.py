@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import lancedb
+import pyarrow as pa
 
 from embedding_pipeline.domain.entries import PictureEntries
 from embedding_pipeline.indexes.lancedb_errors import is_conflict
@@ -37,20 +38,30 @@ class Writer:
         table: the open table.
         dimension: length of a vector.
         lock: path of the lock file.
+        wrote: told of each change that was one commit on the version before it: that version,
+            the pictures, and the rows that stand for them now.
     """
 
-    def __init__(self, table: lancedb.table.Table, dimension: int, lock: Path) -> None:
+    def __init__(
+        self,
+        table: lancedb.table.Table,
+        dimension: int,
+        lock: Path,
+        wrote: Callable[[int, Sequence[str], pa.Table], None],
+    ) -> None:
         self._table = table
         self._dimension = dimension
         self._lock = lock
+        self._wrote = wrote
 
     def put(self, pictures: Sequence[PictureEntries]) -> int:
         """Replace all entries of each picture; returns how many entries were written."""
         written = 0
         for start in range(0, len(pictures), PICTURES_A_COMMIT):
             part = pictures[start : start + PICTURES_A_COMMIT]
+            keys, rows = [one.image_key for one in part], rows_of(part, self._dimension)
             with locked_file(self._lock):
-                _retried(partial(self._merge, part))
+                self._change(keys, rows, partial(self._merge, keys, rows))
             written += sum(len(picture.entries) for picture in part)
         return written
 
@@ -58,17 +69,26 @@ class Writer:
         """Remove pictures; returns how many were there."""
         removed = 0
         for start in range(0, len(image_keys), PICTURES_A_COMMIT):
-            condition = any_of_sql("image_key", image_keys[start : start + PICTURES_A_COMMIT])
+            keys = image_keys[start : start + PICTURES_A_COMMIT]
+            condition = any_of_sql("image_key", keys)
             with locked_file(self._lock):
                 found = self._table.search().where(condition).select(["image_key"]).to_arrow()
                 if len(found):
-                    _retried(partial(self._table.delete, condition))
+                    nothing = rows_of([], self._dimension)
+                    self._change(keys, nothing, partial(self._table.delete, condition))
             removed += len(found["image_key"].unique())
         return removed
 
-    def _merge(self, pictures: Sequence[PictureEntries]) -> None:
-        rows = rows_of(pictures, self._dimension)
-        condition = any_of_sql("image_key", [picture.image_key for picture in pictures])
+    def _change(
+        self, image_keys: Sequence[str], rows: pa.Table, change: Callable[[], object]
+    ) -> None:
+        before = int(self._table.version)
+        _retried(change)
+        if int(self._table.version) == before + 1:  # else tidying came between
+            self._wrote(before, image_keys, rows)
+
+    def _merge(self, image_keys: Sequence[str], rows: pa.Table) -> None:
+        condition = any_of_sql("image_key", image_keys)
         merge = self._table.merge_insert("object_id").when_matched_update_all()
         merge = merge.when_not_matched_insert_all()
         if self._stale(condition, set(rows["object_id"].to_pylist())):

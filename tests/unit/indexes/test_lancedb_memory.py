@@ -51,17 +51,41 @@ def _wait_until_held(index: LanceDbIndex) -> None:
         time.sleep(0.02)
 
 
-def test_a_table_at_rest_is_held_and_a_change_is_seen(index: LanceDbIndex) -> None:
-    """Not at the first question; after a write the table answers until it rests again."""
+def test_a_table_at_rest_is_held_and_follows_its_own_writes(index: LanceDbIndex) -> None:
+    """Not at the first question; a write through the same index keeps it held."""
     assert not _is_held(index)
     _wait_until_held(index)
     index.put([picture(3)])
-    assert not _is_held(index)
+    assert _is_held(index)
     [best] = index.nearest(picture(3).vectors[1], limit=1, where=ALL)
     assert best.object_id == f"{key(3)}-001"
-    _wait_until_held(index)
+    index.delete([key(3)])
+    assert _is_held(index)
     [best] = index.nearest(picture(3).vectors[1], limit=1, where=ALL)
-    assert best.object_id == f"{key(3)}-001"
+    assert best.image_key != key(3)
+
+
+def test_own_writes_leave_what_the_table_has(tmp_path: Path) -> None:
+    """Pictures put, put again with fewer objects and deleted, in turns: read once, never stale."""
+    held, table = _opened(tmp_path, AT_REST), _opened(tmp_path, NEVER)
+    held.put([picture(n) for n in range(20)])
+    _wait_until_held(held)
+    rng = np.random.default_rng(7)
+    query = unit_vectors(1, seed="query")[0]
+    for turn in range(30):
+        some = rng.choice(40, 3, replace=False).tolist()
+        if turn % 3 == 2:
+            held.delete([key(n) for n in some])
+        else:
+            held.put([picture(n, ("dog", "cat", "bird")[: int(rng.integers(4))]) for n in some])
+        assert _is_held(held)
+        ours, theirs = (one.nearest(query, limit=500, where=ALL) for one in (held, table))
+        assert [one.object_id for one in ours] == [one.object_id for one in theirs]
+        keys = [key(n) for n in range(40)]
+        mine, its = (one.score(query, image_keys=keys, where=ALL) for one in (held, table))
+        assert [one.entry for one in mine] == [one.entry for one in its]
+    held.close()
+    table.close()
 
 
 def test_what_another_handle_writes_is_seen(index: LanceDbIndex, tmp_path: Path) -> None:
@@ -70,6 +94,7 @@ def test_what_another_handle_writes_is_seen(index: LanceDbIndex, tmp_path: Path)
     other = _opened(tmp_path, NEVER)
     other.delete([key(1)])
     other.close()
+    assert not _is_held(index)
     found = index.nearest(picture(1).vectors[0], limit=10, where=ALL)
     assert {one.image_key for one in found} == {key(2)}
 
