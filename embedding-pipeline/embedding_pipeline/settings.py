@@ -66,7 +66,7 @@ class Settings(ProxySettings):
     detector_input_size: Annotated[int, Field(ge=160, le=4096)] = Field(
         800, description="Longer side of the detector's input, pixels (when an index is created)."
     )
-    score_floor: Annotated[float, Field(gt=0, lt=1)] = Field(
+    score_floor: Annotated[float, Field(ge=0.001, lt=1)] = Field(
         0.1, description="Detections below this score are not kept (when an index is created)."
     )
     nms_iou: Annotated[float, Field(gt=0, lt=1)] = Field(

@@ -1,4 +1,4 @@
-"""Which index it is: the one place that knows both."""
+"""Which backend the index has: the one module that knows both."""
 
 from __future__ import annotations
 

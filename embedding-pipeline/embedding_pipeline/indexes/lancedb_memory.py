@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 class Memory:
-    """Holds a small table that has come to rest. Thread-safe.
+    """Holds a small table that has come to rest, and follows this process's writes. Thread-safe.
 
     Args:
         table: the open table, which looks for newer data at every call.

@@ -27,7 +27,7 @@ MOST_INPUTS = 32
 """Inputs in one call at most: as many pictures of one shape hardly ever wait together."""
 
 LEAST_SCORE = 0.001
-"""Anchors whose best class has less are not brought over from a GPU; no floor is as low."""
+"""Anchors whose best class has less are not brought over from a GPU; no floor may be lower."""
 
 _TASKS = (None, "detect", "segment", "pose")
 _EXAMPLE_HW = (320, 256)
@@ -197,7 +197,7 @@ def sifted(rows: torch.Tensor, classes: int) -> list[NDArray[np.float32]]:
         rows: ``(N, 4 + classes, anchors)`` on any device; more rows, like masks', follow along.
         classes: of the network.
     """
-    wanted = rows[:, 4 : 4 + classes].amax(dim=1) > LEAST_SCORE
+    wanted = rows[:, 4 : 4 + classes].amax(dim=1) >= LEAST_SCORE
     counts = wanted.sum(dim=1).tolist()
     columns: NDArray[np.float32] = rows.transpose(1, 2)[wanted].cpu().numpy()
     parts = np.split(columns, np.cumsum(counts)[:-1])

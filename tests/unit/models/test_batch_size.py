@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
 from embedding_pipeline.models.batch_size import fitting
 from embedding_pipeline.models.detector_network import LEAST_SCORE, sifted
+from embedding_pipeline.settings import Settings
 
 
 class Card:
@@ -57,6 +59,13 @@ def test_it_stops_where_nothing_is_gained() -> None:
     card = Card(0.0, 1.0)
     card.fitting()
     assert max(card.tried) == 4
+
+
+def test_no_floor_is_below_what_stays_behind() -> None:
+    """So what a description wants is never left on the card."""
+    assert Settings(score_floor=LEAST_SCORE).score_floor == LEAST_SCORE
+    with pytest.raises(ValidationError):
+        Settings(score_floor=LEAST_SCORE / 2)
 
 
 def test_what_cannot_be_a_detection_stays_behind() -> None:
