@@ -86,6 +86,10 @@ class Settings(ProxySettings):
         0,
         description="Most tiles of a large picture that are looked at one by one beside the whole, for small objects; 0: none (when an index is created).",
     )
+    detector_input: Literal["auto", "rectangle", "square"] = Field(
+        "auto",
+        description="What a picture is padded to for the detector: the smallest rectangle (the least to compute), a square (pictures of any shape share a batch), or a square where the detector runs on a GPU (when an index is created).",
+    )
     join_iou: Annotated[float, Field(gt=0, lt=1)] = Field(
         0.6,
         description="Boxes of one class from different runs that overlap more are one object (when an index is created).",

@@ -44,6 +44,8 @@ class DetectorDescription:
             are in pixels of the full picture either way.
         tiles: most tiles of a large picture that are looked at beside the whole
             (models/tiling.py); 0: none.
+        square: pictures of every shape are padded to one square input instead of the smallest
+            rectangle.
     """
 
     name: str
@@ -63,6 +65,7 @@ class DetectorDescription:
     min_side: float = 0.0
     decode_long_side: int = 0
     tiles: int = 0
+    square: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 from typing import Self
@@ -16,13 +17,13 @@ from embedding_pipeline.domain.entries import Detection
 from embedding_pipeline.models.detector_network import DetectorNetwork, UltralyticsNetwork
 from embedding_pipeline.models.letterbox import (
     Fit,
-    fit_rectangle,
+    fit_described,
     fit_shape,
     fit_stretched,
     place,
     to_picture,
 )
-from embedding_pipeline.models.quiet import import_ultralytics
+from embedding_pipeline.models.quiet import available_cores, import_ultralytics
 
 
 class UltralyticsDetector:
@@ -56,6 +57,9 @@ class UltralyticsDetector:
             weights, threads=threads, batch_size=batch_size
         )
         self._traits = self._network.traits
+        # Beside a GPU, cores are free to prepare pictures and to suppress boxes meanwhile.
+        cores = available_cores() if self._network.beside else 1
+        self._pool = ThreadPoolExecutor(cores, "detector") if cores > 1 else None
 
     def described(self, description: DetectorDescription) -> Self:
         """The same network run another way, e.g. with another input size; nothing is loaded."""
@@ -78,11 +82,11 @@ class UltralyticsDetector:
     ) -> list[tuple[tuple[Detection, ...], bool]]:
         """Find the objects of each picture (see the Detector port)."""
         fits = [self._fit((image.shape[1], image.shape[0])) for image in images]
-        inputs = (place(image, fit) for image, fit in zip(images, fits, strict=True))
-        return [
-            self._detections(torch.from_numpy(raw[None]), fit)
-            for raw, fit in zip(self._network.run(inputs), fits, strict=True)
-        ]
+        if self._pool is None:
+            rows = self._network.run(map(place, images, fits))
+            return list(map(self._detections, rows, fits))
+        rows = self._network.run(self._pool.map(place, images, fits))
+        return list(self._pool.map(self._detections, rows, fits))
 
     def _fit(self, size_wh: tuple[int, int]) -> Fit:
         size = self._description.input_size
@@ -90,15 +94,15 @@ class UltralyticsDetector:
             return fit_stretched(size_wh, self._traits.fixed_hw or (size, size))
         if self._traits.fixed_hw is not None:
             return fit_shape(size_wh, self._traits.fixed_hw)
-        return fit_rectangle(size_wh, size, self._traits.stride)
+        return fit_described(size_wh, self._description, self._traits.stride)
 
-    def _detections(self, raw: torch.Tensor, fit: Fit) -> tuple[tuple[Detection, ...], bool]:
-        """Detections of one picture in rank order; raw is ``(1, ...)``.
+    def _detections(self, raw: NDArray[np.float32], fit: Fit) -> tuple[tuple[Detection, ...], bool]:
+        """Detections of one picture in rank order.
 
         Suppression is called for each picture alone: for a batch it has a time limit that
         leaves later pictures empty.
         """
-        rows = self._rows(raw, fit)
+        rows = self._rows(torch.from_numpy(raw[None]), fit)
         boxes = to_picture(rows[:, :4], fit)
         ranked = sorted(
             (

@@ -1,4 +1,4 @@
-"""A detector's network behind the seam: on Ultralytics' own backends, or on OpenVINO."""
+"""A detector's network behind the seam, and how Ultralytics' own backends run it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from numpy.typing import NDArray
 from embedding_pipeline.errors import ModelError, UnknownModel
 from embedding_pipeline.models.batch_size import SIZES, fitting
 from embedding_pipeline.models.network import Network, Precision
-from embedding_pipeline.models.openvino_model import from_onnx, from_torch, kept, taking_pixels
-from embedding_pipeline.models.openvino_network import OpenVinoNetwork
 from embedding_pipeline.models.quiet import available_cores
-from embedding_pipeline.models.torch_device import padded, prepared
-from embedding_pipeline.settings import Settings
+from embedding_pipeline.models.torch_device import Staging, padded, power_of_two, prepared
 
 SUFFIXES = (".pt", ".onnx")
 """Files that can be loaded; what Ultralytics exports besides runs elsewhere."""
@@ -30,7 +27,6 @@ LEAST_SCORE = 0.001
 """Anchors whose best class has less are not brought over from a GPU; no floor may be lower."""
 
 _TASKS = (None, "detect", "segment", "pose")
-_EXAMPLE_HW = (320, 256)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +63,20 @@ class DetectorNetwork(Network, Protocol):
         """What must be known to use it."""
         ...
 
+    @property
+    def beside(self) -> bool:
+        """It computes on a device beside the processor, whose cores are free meanwhile."""
+        ...
+
 
 class UltralyticsNetwork:
     """Runs a model file on Ultralytics' own backend: PyTorch or ONNX Runtime.
 
     One input a call on a processor: a larger batch is no faster there, and not every backend
     gives the same bits for another batch size. On a GPU a call of one input is mostly waiting, so
-    ``fill`` finds a better size; a smaller group is filled up to it, since every new shape has
-    its kernels chosen first, which takes longer than computing. Anchors without any score stay
-    there: to bring all of them over takes longer too.
+    ``fill`` finds a better size; a smaller group is filled up to a power of two, since every new
+    shape has its kernels chosen first, which takes longer than computing. Anchors without any
+    score stay there: to bring all of them over takes longer too.
 
     Args:
         weights: ``.pt`` or ``.onnx`` file; its trust is checked before (models/weights.py).
@@ -100,13 +101,18 @@ class UltralyticsNetwork:
         fixed = self._traits.fixed_hw is not None
         self._batch_size = self._traits.batch if fixed else batch_size
         self._autocast = precision == "bf16"
-        self._pads = self._device.type != "cpu"
-        self._sifts = self._pads and self._traits.any_runtime
+        self._staging = Staging(self._device)
+        self._sifts = self.beside and self._traits.any_runtime
 
     @property
     def traits(self) -> Traits:
         """What must be known to use it."""
         return self._traits
+
+    @property
+    def beside(self) -> bool:
+        """It computes beside the processor (see DetectorNetwork)."""
+        return self._device.type != "cpu"
 
     @property
     def batch_size(self) -> int:
@@ -132,62 +138,28 @@ class UltralyticsNetwork:
             return
         images = list(pixels)
         rows: dict[int, NDArray[np.float32]] = {}
+        following = 0
         for positions in _batches([image.shape for image in images], self._batch_size):
             found = self._forward([images[position] for position in positions])
             rows.update(zip(positions, found, strict=True))
-        yield from (rows[position] for position in range(len(images)))
+            while following in rows:
+                yield rows.pop(following)
+                following += 1
 
     @torch.inference_mode()
     def _forward(self, inputs: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         # Bytes go to the device and become floats there: a quarter of the copying.
-        on_device = torch.from_numpy(np.stack(inputs)).to(self._device)
-        batch = on_device.permute(0, 3, 1, 2).float().contiguous().div_(255)
+        batch = self._staging.moved(inputs).permute(0, 3, 1, 2).float().contiguous().div_(255)
         if self._traits.fixed_hw is not None:
             batch = padded(batch, self._traits.batch)
-        elif self._pads and len(batch) > 1:
-            batch = padded(batch, self._batch_size)
+        elif self.beside and len(batch) > 1:
+            batch = padded(batch, power_of_two(len(batch)))
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
             raw = _first(self.backend.forward(batch))
         found = torch.as_tensor(raw)[: len(inputs)].float()
         if self._sifts and not self._traits.end2end:
             return sifted(found, len(self._traits.labels))
         return list(found.cpu().numpy())
-
-
-class OpenVinoDetectorNetwork:
-    """Runs a model file on OpenVINO; the converted model is kept in the data folder.
-
-    Args:
-        weights: ``.pt`` or ``.onnx`` file; its trust is checked before (models/weights.py).
-        sha256: of the file.
-        precision: ``fp32`` or ``bf16``.
-        settings: name the data folder and the threads.
-
-    Raises:
-        ModelError: a network of one input size only, which native runs.
-    """
-
-    def __init__(
-        self, weights: Path, sha256: str, precision: Precision, settings: Settings
-    ) -> None:
-        native = UltralyticsNetwork(weights, threads=settings.threads)
-        self._traits = native.traits
-        if not self._traits.any_runtime:
-            raise ModelError(
-                f"{weights.name} has a fixed input, so OpenVINO does not run it here",
-                model=weights.name,
-            )
-        model = kept(settings, f"detector {sha256}", lambda: _converted(native, weights))
-        self._network = OpenVinoNetwork(model, precision, threads=settings.threads)
-
-    @property
-    def traits(self) -> Traits:
-        """What must be known to use it."""
-        return self._traits
-
-    def run(self, pixels: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Run the network (see the Network protocol)."""
-        return self._network.run(pixels)
 
 
 def sifted(rows: torch.Tensor, classes: int) -> list[NDArray[np.float32]]:
@@ -202,23 +174,6 @@ def sifted(rows: torch.Tensor, classes: int) -> list[NDArray[np.float32]]:
     columns: NDArray[np.float32] = rows.transpose(1, 2)[wanted].cpu().numpy()
     parts = np.split(columns, np.cumsum(counts)[:-1])
     return [np.ascontiguousarray(part.T) for part in parts]
-
-
-def _converted(native: UltralyticsNetwork, weights: Path) -> Any:
-    """An OpenVINO model that takes pixels, of any height and width."""
-    black, white = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
-    if weights.suffix == ".onnx":
-        return taking_pixels(from_onnx(weights), black, white, None)
-    module: Any = native.backend.model
-    head = module.model[-1]
-    # As Ultralytics' own exporter does: anchors are computed from the input's size, not traced.
-    before = {name: getattr(head, name, None) for name in ("dynamic", "export", "format")}
-    head.dynamic, head.export, head.format = True, True, "openvino"
-    try:
-        return taking_pixels(from_torch(module, _EXAMPLE_HW), black, white, None)
-    finally:
-        for name, value in before.items():
-            setattr(head, name, value)
 
 
 def _first(raw: Any) -> Any:

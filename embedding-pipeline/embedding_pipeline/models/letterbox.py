@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from embedding_pipeline.domain.description import DetectorDescription
+
 MAX_ENLARGEMENT = 1.25
 """Pictures smaller than the input are enlarged no more than this: a network sees less in a
 blurred picture (a 128-pixel portrait scores 0.92 at 160 pixels and 0.66 at 736), its boxes
@@ -37,16 +39,23 @@ class Fit:
     size_wh: tuple[int, int]
 
 
-def fit_rectangle(size_wh: tuple[int, int], input_size: int, stride: int) -> Fit:
-    """Fit a picture so that its longer side is ``input_size``, the input as small as it can be.
+def fit_described(size_wh: tuple[int, int], how: DetectorDescription, stride: int) -> Fit:
+    """Fit a picture so that its longer side is the described input size.
 
-    Small pictures are enlarged by MAX_ENLARGEMENT at most. Both sides of the input are multiples
-    of ``stride``; the picture lies in the middle.
+    The input is as small as it can be, or always the same square. Small pictures are enlarged
+    by MAX_ENLARGEMENT at most. Both sides of the input are multiples of ``stride``; the picture
+    lies in the middle.
     """
-    factor = min(input_size / max(size_wh), MAX_ENLARGEMENT)
+    factor = min(how.input_size / max(size_wh), MAX_ENLARGEMENT)
     inner_wh = (max(1, round(size_wh[0] * factor)), max(1, round(size_wh[1] * factor)))
-    width, height = (math.ceil(side / stride) * stride for side in inner_wh)
+    sides_wh = (how.input_size, how.input_size) if how.square else inner_wh
+    width, height = (math.ceil(side / stride) * stride for side in sides_wh)
     return _centered(size_wh, inner_wh, (height, width))
+
+
+def usual_shape(how: DetectorDescription, stride: int) -> tuple[int, int]:
+    """Input ``(height, width)`` of a picture as cameras take them: 4 to 3."""
+    return fit_described((640, 480), how, stride).shape_hw
 
 
 def fit_shape(size_wh: tuple[int, int], shape_hw: tuple[int, int]) -> Fit:

@@ -9,7 +9,7 @@ from embedding_pipeline.domain.description import DetectorDescription, EmbedderD
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.joined_detector import joined
-from embedding_pipeline.models.letterbox import fit_rectangle
+from embedding_pipeline.models.letterbox import usual_shape
 from embedding_pipeline.models.network import Network, Precision
 from embedding_pipeline.models.openvino_model import from_torch, kept, taking_pixels, unpack
 from embedding_pipeline.models.openvino_network import OpenVinoNetwork
@@ -61,8 +61,10 @@ def open_detector_network(
 ) -> DetectorNetwork:
     """What computes a described detector."""
     from embedding_pipeline.models.detector_network import (  # noqa: PLC0415 - brings torch
-        OpenVinoDetectorNetwork,
         UltralyticsNetwork,
+    )
+    from embedding_pipeline.models.openvino_detector import (  # noqa: PLC0415 - with it
+        OpenVinoDetectorNetwork,
     )
     from embedding_pipeline.models.quiet import import_ultralytics  # noqa: PLC0415 - with it
 
@@ -80,8 +82,7 @@ def open_detector_network(
         weights.path, precision=precision, device=device, threads=settings.threads
     )
     if device != "cpu" and network.traits.any_runtime:
-        size, stride = description.input_size, network.traits.stride
-        network.fill(fit_rectangle((640, 480), size, stride).shape_hw)
+        network.fill(usual_shape(description, network.traits.stride))
     return network
 
 

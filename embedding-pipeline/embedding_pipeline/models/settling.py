@@ -16,7 +16,7 @@ from embedding_pipeline.domain.description import DetectorDescription, EmbedderD
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.calibration import CALIBRATION_CROPS, quantized
-from embedding_pipeline.models.letterbox import fit_rectangle
+from embedding_pipeline.models.letterbox import usual_shape
 from embedding_pipeline.models.machine import this_machine
 from embedding_pipeline.models.network import PLAIN, Network, Way
 from embedding_pipeline.models.opening import (
@@ -51,6 +51,8 @@ from minio_proxy.picture.header import Limits
 
 if TYPE_CHECKING:
     from torch.nn import Module
+
+    from embedding_pipeline.models.detector_network import DetectorNetwork
 
 LARGE_NETWORK_WEIGHTS = 16_000_000
 """From this number of weights on a network is calibrated without being asked for."""
@@ -96,6 +98,7 @@ def settle_detector(weights: Weights, plain: DetectorDescription, settings: Sett
     if is_torchvision(weights.name):
         return open_detector(weights, plain, settings)
     native = open_detector_network(weights, plain, settings)
+    plain = replace(plain, square=_is_square(native, settings))
     how: dict[str, bool] = {
         "torch_file": weights.path.suffix == ".pt",
         "any_runtime": native.traits.any_runtime,
@@ -113,9 +116,21 @@ def settle_detector(weights: Weights, plain: DetectorDescription, settings: Sett
             else open_detector_network(weights, described(plain, way), settings)
             for way in ways
         }
-        size_hw = fit_rectangle((640, 480), plain.input_size, native.traits.stride).shape_hw
+        size_hw = usual_shape(plain, native.traits.stride)
         chosen = _fastest(networks, blobs(size_hw), plain.name)
     return open_detector(weights, described(plain, chosen), settings)
+
+
+def _is_square(native: DetectorNetwork, settings: Settings) -> bool:
+    """Whether all pictures get one shape.
+
+    On a GPU that pictures share a call counts for more than what each costs, and every further
+    shape has its kernels chosen first.
+    """
+    if not native.traits.any_runtime:
+        return False
+    wish = settings.detector_input
+    return native.beside if wish == "auto" else wish == "square"
 
 
 def settle_embedder(

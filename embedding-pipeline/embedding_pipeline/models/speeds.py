@@ -15,7 +15,7 @@ from embedding_pipeline.models.artifacts import Artifacts
 from embedding_pipeline.models.calibration import quantized
 from embedding_pipeline.models.choose import Chooser
 from embedding_pipeline.models.exact import exact_detector
-from embedding_pipeline.models.letterbox import fit_rectangle
+from embedding_pipeline.models.letterbox import usual_shape
 from embedding_pipeline.models.machine import Machine, this_machine
 from embedding_pipeline.models.network import PLAIN, Network, Way
 from embedding_pipeline.models.opening import (
@@ -97,7 +97,7 @@ def _detector(
                 networks[way] = open_detector_network(weights, described(how, way), settings)
             except ModelError as exc:
                 reasons[way] = exc.message
-    size_hw = fit_rectangle((640, 480), how.input_size, plain.traits.stride).shape_hw
+    size_hw = usual_shape(how, plain.traits.stride)
     rates = measured(networks, blobs(size_hw))
     yield from _told("detector", rates, reasons, None)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from embedding_pipeline.models.quiet import available_cores
 
@@ -27,6 +31,32 @@ def prepared(device: str, threads: int) -> torch.device:
         torch.backends.cudnn.allow_tf32 = False
         torch.backends.cuda.matmul.allow_tf32 = False
     return found
+
+
+class Staging:
+    """Brings inputs to the device through memory that is used again and, for a GPU, pinned.
+
+    Fresh memory for every batch costs more than the copying: the system hands it out page by
+    page. One thread at a time may use it.
+
+    Args:
+        device: where the inputs go.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._memory = torch.empty(0, dtype=torch.uint8)
+
+    def moved(self, inputs: Sequence[NDArray[np.uint8]]) -> torch.Tensor:
+        """Inputs of one shape as one batch on the device, ``(N, *shape)`` uint8."""
+        if self._device.type == "cpu":
+            return torch.from_numpy(np.stack(inputs))
+        shape = (len(inputs), *inputs[0].shape)
+        if self._memory.numel() < (size := math.prod(shape)):
+            self._memory = torch.empty(size, dtype=torch.uint8, pin_memory=True)
+        batch = self._memory[:size].view(shape)
+        np.stack(inputs, out=batch.numpy())
+        return batch.to(self._device)
 
 
 def power_of_two(count: int) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from embedding_pipeline.errors import ModelError
 from embedding_pipeline.models.batch_size import fitting
 from embedding_pipeline.models.network import Precision
-from embedding_pipeline.models.torch_device import padded, power_of_two, prepared
+from embedding_pipeline.models.torch_device import Staging, padded, power_of_two, prepared
 
 _CHUNK = 32
 """Inputs in one call of the network: enough to fill a processor, little memory."""
@@ -48,6 +48,7 @@ class TorchNetwork:
         compiles: bool = False,
     ) -> None:
         self._device = prepared(device, threads)
+        self._staging = Staging(self._device)
         self.module = module.eval().to(self._device).to(memory_format=torch.channels_last)
         self._network = torch.compile(self.module, dynamic=True) if compiles else self.module
         # A single input would be compiled for itself, and computed in another order.
@@ -72,7 +73,8 @@ class TorchNetwork:
         Args:
             side: of the square inputs, pixels.
         """
-        self._chunk = fitting(lambda size: self._forward(np.zeros((size, side, side, 3), np.uint8)))
+        image = np.zeros((side, side, 3), np.uint8)
+        self._chunk = fitting(lambda size: self._forward([image] * size))
 
     def warm_up(self, side: int) -> None:
         """Compile now, so that nobody waits for it later, and say so if it cannot be done.
@@ -85,7 +87,7 @@ class TorchNetwork:
         """
         try:
             for size in (4, 8):  # what differs between two sizes is what may vary
-                self._forward(np.zeros((size, side, side, 3), np.uint8))
+                self._forward([np.zeros((side, side, 3), np.uint8)] * size)
         except Exception as exc:
             reason = str(exc).strip().splitlines()[0] if str(exc).strip() else type(exc).__name__
             raise ModelError(
@@ -97,12 +99,12 @@ class TorchNetwork:
         """Run the network (see the Network protocol)."""
         waiting = iter(pixels)
         while chunk := list(islice(waiting, self._chunk)):
-            yield from self._forward(np.stack(chunk))
+            yield from self._forward(chunk)
 
     @torch.inference_mode()
-    def _forward(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _forward(self, pixels: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         # Pixels lie channels-last already, so the permuted view is what convolutions like best.
-        on_device = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+        on_device = self._staging.moved(pixels).permute(0, 3, 1, 2)
         if self._pads:
             on_device = padded(on_device, power_of_two(max(self._least, len(pixels))))
         batch = on_device.float().mul_(self._factor).add_(self._offset)

@@ -13,6 +13,7 @@ from embedding_pipeline.domain.boxes import iou_matrix
 from embedding_pipeline.models import packaged
 from embedding_pipeline.models.choose import packaged_embedder
 from embedding_pipeline.models.detector import UltralyticsDetector
+from embedding_pipeline.models.detector_network import UltralyticsNetwork
 from embedding_pipeline.models.joined_detector import joined
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.models.networks import build_network
@@ -112,6 +113,52 @@ def test_detections_do_not_depend_on_batch_mates(
     assert together[1] == together[4] == alone
     assert together[0] == detector.detect([zidane])[0]
     assert detector.detect([]) == []
+
+
+def test_a_square_input_beside_the_processor_finds_the_same(
+    bus: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: one shape for all pictures, prepared and suppressed in threads of their own.
+
+    The network stays on the processor here; that it says it is beside it is what is pretended.
+    """
+    settings = Settings(
+        models="packaged", data_dir=tmp_path, quality="plain", runtime="native", precision="fp32"
+    )
+    rectangle = resolve_models(settings)
+    monkeypatch.setattr(UltralyticsNetwork, "beside", True)
+    square = resolve_models(settings)
+    assert (rectangle.description.detector.square, square.description.detector.square) == (0, 1)
+    zidane = decode(_asset("zidane.jpg"), Limits()).rgb
+    pictures = [bus, zidane, bus[:, ::-1], bus[:400], zidane]
+    seen: list[tuple[int, ...]] = []
+    forward = UltralyticsNetwork._forward
+
+    def watched(network: UltralyticsNetwork, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        seen.extend(image.shape for image in inputs)
+        return forward(network, inputs)
+
+    monkeypatch.setattr(UltralyticsNetwork, "_forward", watched)
+    found = square.detector.detect(pictures)
+    assert set(seen) == {(736, 736, 3)}
+    assert found[1] == found[4] == square.detector.detect([zidane])[0]
+    for (ours, _), (theirs, _) in zip(found, rectangle.detector.detect(pictures), strict=True):
+        sure = [one for one in theirs if one.confidence >= 0.5]
+        overlaps = iou_matrix(
+            np.array([d.box_xyxy for d in sure]), np.array([d.box_xyxy for d in ours])
+        )
+        assert overlaps.max(axis=1).min() >= 0.9
+
+
+@pytest.mark.parametrize(
+    ("wish", "square"), [("auto", False), ("rectangle", False), ("square", True)]
+)
+def test_the_shape_of_the_input_can_be_wished_for(wish: str, square: bool, tmp_path: Path) -> None:
+    """On a processor a rectangle costs less, so it is what auto takes."""
+    settings = Settings.model_validate(
+        {"models": "packaged", "data_dir": tmp_path, "runtime": "native", "detector_input": wish}
+    )
+    assert resolve_models(settings).description.detector.square is square
 
 
 def test_too_many_objects_are_cut_by_rank(

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from embedding_pipeline.models.letterbox import (
-    fit_rectangle,
+    fit_described,
     fit_shape,
     fit_stretched,
     place,
     to_picture,
 )
+from support.models_fakes import fake_description
+
+HOW = replace(fake_description().detector, input_size=640)
 
 
 @pytest.mark.parametrize(
@@ -29,19 +34,35 @@ def test_the_input_is_the_smallest_that_holds_the_picture(
     size_wh: tuple[int, int], shape_hw: tuple[int, int]
 ) -> None:
     """Multiples of the stride; small pictures are enlarged by a quarter at most."""
-    fit = fit_rectangle(size_wh, 640, 32)
+    fit = fit_described(size_wh, HOW, 32)
     assert fit.shape_hw == shape_hw
     assert max(fit.inner_wh) == min(640, round(max(size_wh) * 1.25))
     image = np.zeros((size_wh[1], size_wh[0], 3), np.uint8)
     assert place(image, fit).shape == (*shape_hw, 3)
 
 
-@pytest.mark.parametrize("how", ["rectangle", "shape", "stretched"])
+@pytest.mark.parametrize("size_wh", [(640, 480), (333, 500), (8, 8), (1, 20_000)], ids=str)
+def test_a_square_input_has_one_shape(size_wh: tuple[int, int]) -> None:
+    """Any picture lies in the middle of it, as large as in its rectangle."""
+    how = replace(HOW, square=True, input_size=650)
+    fit = fit_described(size_wh, how, 32)
+    assert fit.shape_hw == (672, 672)
+    assert fit.inner_wh == fit_described(size_wh, replace(how, square=False), 32).inner_wh
+    placed = place(np.zeros((size_wh[1], size_wh[0], 3), np.uint8), fit)
+    assert placed.shape == (672, 672, 3)
+    rows, columns = np.nonzero(placed[..., 0] == 0)
+    assert (rows.min(), columns.min()) == (fit.top, fit.left)
+    assert abs(fit.top - (671 - rows.max())) <= 1
+    assert abs(fit.left - (671 - columns.max())) <= 1
+
+
+@pytest.mark.parametrize("how", ["rectangle", "square", "shape", "stretched"])
 def test_boxes_come_back_to_where_they_were(how: str) -> None:
     """Mapping a box into the input and back moves it by no more than the rounding."""
     size_wh = (500, 333)
     fit = {
-        "rectangle": fit_rectangle(size_wh, 640, 32),
+        "rectangle": fit_described(size_wh, HOW, 32),
+        "square": fit_described(size_wh, replace(HOW, square=True), 32),
         "shape": fit_shape(size_wh, (640, 640)),
         "stretched": fit_stretched(size_wh, (640, 640)),
     }[how]
@@ -53,7 +74,7 @@ def test_boxes_come_back_to_where_they_were(how: str) -> None:
 
 def test_boxes_are_clipped_and_none_stay_none() -> None:
     """What lies in the padding or outside is cut to the picture; the empty array stays so."""
-    fit = fit_rectangle((100, 50), 640, 32)
+    fit = fit_described((100, 50), HOW, 32)
     outside = np.array([[-50, -50, 10_000, 10_000]], np.float32)
     assert to_picture(outside, fit).tolist() == [[0, 0, 100, 50]]
     assert to_picture(np.zeros((0, 4), np.float32), fit).shape == (0, 4)
