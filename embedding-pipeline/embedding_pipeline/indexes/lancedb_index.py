@@ -66,8 +66,10 @@ class LanceDbIndex:
         self._version = version
         self._embedder = version.description.embedder
         self._place = f"{folder} ({version.name})"
-        self._tidying = Tidying(table, self._embedder, folder, version.name)
         self._memory = Memory(table, self._embedder, holding)
+        self._tidying = Tidying(
+            table, self._embedder, folder, version.name, self._memory.was_tidied
+        )
         self._writer = Writer(
             table,
             self._embedder.dimension,

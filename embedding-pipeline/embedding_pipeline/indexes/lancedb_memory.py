@@ -108,6 +108,17 @@ class Memory:
             if self._held is seen:
                 self._held = follows
 
+    def was_tidied(self, before: int, after: int) -> None:
+        """Follow tidying, which changes no entry.
+
+        Args:
+            before: version of the table under the lock that every writer takes.
+            after: version when it was tidied, still under that lock.
+        """
+        with self._lock:
+            if self._held[0] == before:
+                self._held = (after, self._held[1])
+
     def close(self) -> None:
         """Wait for what is being read, and let go."""
         reader = self._reader

@@ -14,6 +14,7 @@ from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
 from embedding_pipeline.indexes.lancedb_memory import Holding
+from embedding_pipeline.indexes.lancedb_tidying import COMMITS_BEFORE_TIDYING
 from support.indexes_samples import DIMENSION, description, key, picture, unit_vectors
 
 ALL = EntryFilter()
@@ -86,6 +87,38 @@ def test_own_writes_leave_what_the_table_has(tmp_path: Path) -> None:
         assert [one.entry for one in mine] == [one.entry for one in its]
     held.close()
     table.close()
+
+
+def test_tidying_leaves_a_held_table_held(index: LanceDbIndex) -> None:
+    """On request and after many writes: the same entries, and read only once."""
+    _wait_until_held(index)
+    entries = index._memory.entries()
+    index.optimize()
+    assert index._memory.entries() is entries
+    version = int(index._table.version)
+    for turn in range(COMMITS_BEFORE_TIDYING):
+        index.put([picture(3 + turn % 5)])
+        assert _is_held(index)
+    index._tidying.close()
+    assert int(index._table.version) > version + COMMITS_BEFORE_TIDYING
+    assert _is_held(index)
+    [best] = index.nearest(picture(7).vectors[1], limit=1, where=ALL)
+    assert best.object_id == f"{key(7)}-001"
+
+
+def test_a_write_before_tidying_by_another_process_is_seen(
+    index: LanceDbIndex, tmp_path: Path
+) -> None:
+    """What it deleted is not held on to because tidying by itself changes nothing."""
+    _wait_until_held(index)
+    other = _opened(tmp_path, NEVER)
+    other.delete([key(1)])
+    other.optimize()
+    other.close()
+    index.optimize()
+    assert not _is_held(index)
+    found = index.nearest(picture(1).vectors[0], limit=10, where=ALL)
+    assert {one.image_key for one in found} == {key(2)}
 
 
 def test_what_another_handle_writes_is_seen(index: LanceDbIndex, tmp_path: Path) -> None:
