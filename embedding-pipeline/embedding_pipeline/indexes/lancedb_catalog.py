@@ -14,7 +14,7 @@ from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
 from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding
 from embedding_pipeline.indexes.lancedb_rows import table_schema
-from embedding_pipeline.indexes.lancedb_state import CatalogState, StateFile, StoredVersion
+from embedding_pipeline.indexes.lancedb_state import TABLES, CatalogState, StateFile, StoredVersion
 from embedding_pipeline.ports.index import IndexVersion
 
 
@@ -117,7 +117,7 @@ class LanceDbCatalog:
             # An interval of zero looks for newer data at every call, so that what another
             # process wrote is seen at once.
             self._connection = lancedb.connect(
-                self._folder / "tables", read_consistency_interval=timedelta(0)
+                self._folder / TABLES, read_consistency_interval=timedelta(0)
             )
         return self._connection
 

@@ -24,6 +24,7 @@ from embedding_pipeline.domain.entries import (
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
 from embedding_pipeline.indexes.lancedb_held import HeldEntries, Positions
 from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding, Memory
+from embedding_pipeline.indexes.lancedb_revision import Revision
 from embedding_pipeline.indexes.lancedb_rows import (
     ENTRY_COLUMNS,
     any_of_sql,
@@ -32,6 +33,7 @@ from embedding_pipeline.indexes.lancedb_rows import (
     text_sql,
     vectors_of,
 )
+from embedding_pipeline.indexes.lancedb_state import TABLES
 from embedding_pipeline.indexes.lancedb_tidying import Tidying
 from embedding_pipeline.indexes.lancedb_vectors import VectorSearch
 from embedding_pipeline.indexes.lancedb_writes import Writer, write_lock
@@ -66,7 +68,8 @@ class LanceDbIndex:
         self._version = version
         self._embedder = version.description.embedder
         self._place = f"{folder} ({version.name})"
-        self._memory = Memory(table, self._embedder, holding)
+        revision = Revision(table, folder / TABLES / f"{version.name}.lance" / "_versions")
+        self._memory = Memory(table, revision, self._embedder, holding)
         self._tidying = Tidying(
             table, self._embedder, folder, version.name, self._memory.was_tidied
         )

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.indexes.lancedb_held import HeldEntries
+from embedding_pipeline.indexes.lancedb_revision import Revision
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, vectors_of
 from embedding_pipeline.indexes.lancedb_tidying import VECTOR_INDEX_FROM_ROWS
 
@@ -48,14 +49,20 @@ class Memory:
 
     Args:
         table: the open table, which looks for newer data at every call.
+        revision: of the table.
         embedder: of the version; only unit vectors are held.
         holding: when.
     """
 
     def __init__(
-        self, table: lancedb.table.Table, embedder: EmbedderDescription, holding: Holding = USUAL
+        self,
+        table: lancedb.table.Table,
+        revision: Revision,
+        embedder: EmbedderDescription,
+        holding: Holding = USUAL,
     ) -> None:
         self._table = table
+        self._revision = revision
         self._dimension = embedder.dimension
         unit = embedder.normalized and embedder.metric == "cosine"
         self._holds = unit and holding.most_bytes > 0
@@ -71,7 +78,7 @@ class Memory:
         """What the table has now, or None: it is large, changes, or is being read."""
         if not self._holds:
             return None
-        version = int(self._table.version)
+        version = self._revision()
         with self._lock:
             if self._held[0] == version:
                 return self._held[1]

@@ -18,6 +18,9 @@ from embedding_pipeline.errors import IndexFormatMismatch
 
 FORMAT = 1
 
+TABLES = "tables"
+"""Folder of the tables beside the state file."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
