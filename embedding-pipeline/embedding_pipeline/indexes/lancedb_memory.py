@@ -15,7 +15,7 @@ from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.indexes.lancedb_held import HeldEntries
 from embedding_pipeline.indexes.lancedb_revision import Revision
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, vectors_of
-from embedding_pipeline.indexes.lancedb_tidying import VECTOR_INDEX_FROM_ROWS
+from embedding_pipeline.indexes.lancedb_tidying import QUICK_TABLE_ROWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Memory:
         self._held = (-1, None)
 
     def _may_hold(self, rows: int) -> bool:
-        return rows < VECTOR_INDEX_FROM_ROWS and 4 * self._dimension * rows <= self._most_bytes
+        return rows < QUICK_TABLE_ROWS and 4 * self._dimension * rows <= self._most_bytes
 
     def _reading(self) -> bool:
         return self._reader is not None and self._reader.is_alive()

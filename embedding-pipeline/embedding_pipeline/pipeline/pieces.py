@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from embedding_pipeline.pipeline.turns import Turn
-
-LONGEST_PIECE_S = 0.05
-"""How long a piece of background work may take: what a search waits for at most.
-
-About a third of what a search by an uploaded picture takes with the packaged models. One
-picture's detection and two crops of a large network may take longer and are not divided.
-"""
 
 
 class PieceSize:
@@ -22,31 +15,31 @@ class PieceSize:
     Args:
         least: items of a piece, however long they take.
         most: items of a piece, however short they take.
-        longest_s: what a piece may take.
     """
 
-    def __init__(self, *, least: int, most: int, longest_s: float = LONGEST_PIECE_S) -> None:
+    def __init__(self, *, least: int, most: int) -> None:
         self._least = least
         self._most = most
-        self._longest_s = longest_s
         self._item_s = 0.0
 
-    def __call__(self) -> int:
-        """Items that the next piece should have."""
-        if self._item_s <= 0:
-            return self._least
-        return max(self._least, min(self._most, int(self._longest_s / self._item_s)))
+    def __call__(self, count: int, longest_s: float) -> int:
+        """Items of the next piece.
+
+        Pieces get as equal as can be, and none gets smaller than ``least``.
+
+        Args:
+            count: items that are left, one at least.
+            longest_s: what a piece may take.
+        """
+        wanted = self._least
+        if self._item_s > 0:
+            wanted = max(self._least, min(self._most, int(longest_s / self._item_s)))
+        return count // max(1, min(-(-count // wanted), count // self._least))
 
     def took(self, items: int, seconds: float) -> None:
         """Learn from a piece."""
         each = seconds / items
         self._item_s = each if self._item_s <= 0 else 0.75 * self._item_s + 0.25 * each
-
-    def parts(self, count: int) -> Iterator[slice]:
-        """Divide so many items into parts as equal as can be, none smaller than ``least``."""
-        pieces = max(1, min(-(-count // self()), count // self._least))
-        for number in range(pieces):
-            yield slice(count * number // pieces, count * (number + 1) // pieces)
 
 
 class InPieces:
@@ -64,8 +57,14 @@ class InPieces:
 
     def __call__(self, turn: Turn, items: Any) -> list[Any]:
         """What the function gives for each piece of a list or array, in order."""
-        parts = self._size.parts(len(items)) if turn.shared else [slice(None)]
-        return [self._piece(turn, items[part]) for part in parts]
+        results: list[Any] = []
+        done = 0
+        while done < len(items) or not results:
+            left, longest_s = len(items) - done, turn.longest_s
+            size = left if longest_s is None or not left else self._size(left, longest_s)
+            results.append(self._piece(turn, items[done : done + size]))
+            done += size
+        return results
 
     def _piece(self, turn: Turn, items: Any) -> Any:
         def work() -> Any:

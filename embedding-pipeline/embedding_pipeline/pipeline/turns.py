@@ -18,6 +18,17 @@ PATIENCE_S = 1.0
 """A piece of background work that has waited this long goes next, whoever else waits."""
 
 
+PIECE_S = 0.05
+SHORT_PIECE_S = 0.02
+"""How long a piece of background work takes, and while people search: about a sixth of what a
+search by an uploaded picture takes. One picture's detection and two crops of a large network may
+take longer and are not divided. Short pieces cost some percent: cores wait for each other at the
+end of each."""
+
+SEARCHED_LATELY_S = 10.0
+"""So long after the last search another one is expected."""
+
+
 class Rank(NamedTuple):
     """Whose piece goes first: the lowest.
 
@@ -34,8 +45,8 @@ class Turn(Protocol):
     """How a batch of pictures gets at the models."""
 
     @property
-    def shared(self) -> bool:
-        """Others may want the models soon, so work comes in small pieces."""
+    def longest_s(self) -> float | None:
+        """How long a piece may take now, since others may want the models; None: undivided."""
         ...
 
     def __call__(self, piece: Callable[[], T]) -> T:
@@ -46,7 +57,7 @@ class Turn(Protocol):
 class OwnTurn:
     """The turn of who has the models alone: at once, in the caller's thread, undivided."""
 
-    shared = False
+    longest_s = None
 
     def __call__(self, piece: Callable[[], T]) -> T:
         """Do it."""
@@ -78,7 +89,14 @@ class Turns:
         self._changed = threading.Condition()
         self._waiting: list[_Piece] = []
         self._attended = 0
+        self._attended_at = -SEARCHED_LATELY_S
         self._ended = False
+
+    @property
+    def longest_s(self) -> float:
+        """How long a piece of background work may take now: what a search waits for at most."""
+        lately = time.monotonic() - self._attended_at < SEARCHED_LATELY_S
+        return SHORT_PIECE_S if lately else PIECE_S
 
     def do(self, rank: Rank, work: Callable[[], T]) -> T:
         """Have a piece done and wait for what it gives, or raises.
@@ -100,6 +118,7 @@ class Turns:
         """A search is being answered: no piece of background work begins meanwhile."""
         with self._changed:
             self._attended += 1
+            self._attended_at = time.monotonic()
         try:
             yield
         finally:
@@ -161,9 +180,9 @@ class RankedTurn:
     rank: Rank
 
     @property
-    def shared(self) -> bool:
+    def longest_s(self) -> float | None:
         """Background work comes in pieces; a search's work is done at one go."""
-        return self.rank.priority > 0
+        return self.turns.longest_s if self.rank.priority > 0 else None
 
     def __call__(self, piece: Callable[[], T]) -> T:
         """Wait for the turn, then for what the piece gives."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from embedding_pipeline.errors import ModelError
-from embedding_pipeline.pipeline import PicturePipeline, PictureTask
+from embedding_pipeline.pipeline import PicturePipeline, PictureTask, turns
 from embedding_pipeline.pipeline.pieces import InPieces, PieceSize
 from embedding_pipeline.pipeline.turns import OwnTurn, Rank, RankedTurn, Turns
 from minio_proxy.picture.decode import Picture
@@ -146,10 +146,48 @@ def test_pieces_are_as_large_as_their_time_allows(
     least: int, item_s: float | None, count: int, sizes: list[int]
 ) -> None:
     """Equal parts, within the least and the most."""
-    size = PieceSize(least=least, most=32, longest_s=0.04)
+    size = PieceSize(least=least, most=32)
     if item_s is not None:
         size.took(10, 10 * item_s)
-    assert [part.stop - part.start for part in size.parts(count)] == sizes
+    found = []
+    while count > sum(found):
+        found.append(size(count - sum(found), 0.04))
+    assert found == sizes
+
+
+def test_pieces_are_short_while_people_search(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first search on until a while after the last; a search itself is never divided."""
+    now = [100.0]
+    monkeypatch.setattr(turns.time, "monotonic", lambda: now[0])
+    backfill = RankedTurn(desk.turns, Rank(BACKFILL, 1))
+    assert backfill.longest_s == turns.PIECE_S
+    with desk.turns.attending():
+        assert backfill.longest_s == turns.SHORT_PIECE_S
+    now[0] += turns.SEARCHED_LATELY_S - 1
+    assert backfill.longest_s == turns.SHORT_PIECE_S
+    now[0] += 1
+    assert backfill.longest_s == turns.PIECE_S
+    assert RankedTurn(desk.turns, Rank(SEARCH, 2)).longest_s is None
+
+
+def test_the_size_of_pieces_follows_within_a_batch(desk: Desk) -> None:
+    """A search that comes in the middle makes the rest of the batch's pieces small."""
+    desk.open()
+    calls: list[int] = []
+
+    def model(items: list[int]) -> list[int]:
+        calls.append(len(items))
+        if len(calls) == 2:
+            with desk.turns.attending():
+                pass
+        return items
+
+    size = PieceSize(least=1, most=32)
+    size.took(1000, 5.0)
+    found = InPieces(model, size)(RankedTurn(desk.turns, Rank(BACKFILL, 1)), list(range(40)))
+    assert [item for part in found for item in part] == list(range(40))
+    assert calls[0] >= 10
+    assert max(calls[2:]) < calls[0]
 
 
 def test_a_model_is_called_in_pieces_only_where_the_turn_is_shared(desk: Desk) -> None:
@@ -161,7 +199,7 @@ def test_a_model_is_called_in_pieces_only_where_the_turn_is_shared(desk: Desk) -
         calls.append((len(items), threading.current_thread().name))
         return [2 * item for item in items]
 
-    model = InPieces(double, PieceSize(least=1, most=2, longest_s=1.0))
+    model = InPieces(double, PieceSize(least=1, most=1))
     backfill = RankedTurn(desk.turns, Rank(BACKFILL, 1))
     assert model(backfill, [1, 2, 3]) == [[2], [4], [6]]
     assert model(RankedTurn(desk.turns, Rank(SEARCH, 2)), [1, 2, 3]) == [[2, 4, 6]]
