@@ -32,7 +32,7 @@ from embedding_pipeline.bootstrap import Boxseek
 VIT = "random:vit_base_patch16_224"
 PACKAGED = ""
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
-SECTIONS = ("throughput", "throughput-vit", "serving", "serving-vit", "growth")
+SECTIONS = ("throughput", "throughput-vit", "serving", "serving-vit", "growth", "growth-vit")
 
 Section = Callable[[], tuple[dict[str, Any], str]]
 
@@ -87,17 +87,20 @@ def sections(options: argparse.Namespace, lab: Lab) -> dict[str, Section]:
 
         return run
 
-    def growth() -> tuple[dict[str, Any], str]:
-        archive = (1_000, 5_000) if quick else (1_000, 10_000, 50_000)
-        found = bench_growth.growth(lab.boxseek(PACKAGED), archive, rounds)
-        return found, bench_growth.tables(found)
+    def growth(embedder: str, archive: Sequence[int]) -> Section:
+        def run() -> tuple[dict[str, Any], str]:
+            found = bench_growth.growth(lab.boxseek(embedder), archive, rounds)
+            return found, bench_growth.tables(found)
+
+        return run
 
     return {
         "throughput": speed(PACKAGED, 8 if quick else 32),
         "throughput-vit": speed(VIT, 2 if quick else 16),
         "serving": serving(PACKAGED, 8 if quick else 24),
         "serving-vit": serving(VIT, 4 if quick else 16),
-        "growth": growth,
+        "growth": growth(PACKAGED, (1_000, 5_000) if quick else (1_000, 10_000, 50_000)),
+        "growth-vit": growth(VIT, ()),
     }
 
 

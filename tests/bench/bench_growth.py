@@ -102,7 +102,7 @@ def growth(boxseek: Boxseek, archive: Sequence[int], rounds: int) -> dict[str, A
 def tables(result: dict[str, Any]) -> str:
     """The section for docs/benchmarks.md."""
     parts = [f"{result['models']}"]
-    for name in ("megapixels", "objects", "entries"):
+    for name in filter(result.get, ("megapixels", "objects", "entries")):
         head = (name, *next(iter(result[name].values())))
         rows = [(key, *figures.values()) for key, figures in result[name].items()]
         parts.append(table(head, rows))
