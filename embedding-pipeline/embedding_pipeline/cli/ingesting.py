@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -129,18 +130,19 @@ def reach_of(settings: Settings, stack: ExitStack) -> Reach:
 
 def list_failures(settings: Settings, *, rejected: bool, as_json: bool) -> int:
     """Print what failed, one line each: path, stage, reason."""
-    count = 0
+    counts = Counter[str]()
     for failure in all_failures(
         settings.data_dir, ("failed", "rejected") if rejected else ("failed",)
     ):
-        count += 1
+        counts[failure.state] += 1
         if as_json:
             print(json.dumps(asdict(failure)))
         else:
             print(f"{failure.path}\t{failure.state} at {failure.stage}\t{failure.reason}")
     if not as_json:
-        again = "; boxseek ingest SOURCE --retry-failed tries them again" if count else ""
-        print(f"{count:,} failed{' or were rejected' if rejected else ''}{again}", file=sys.stderr)
+        failed, refused = counts["failed"], f", {counts['rejected']:,} rejected" if rejected else ""
+        again = "; boxseek ingest SOURCE --retry-failed tries what failed again" if failed else ""
+        print(f"{failed:,} failed{refused}{again}", file=sys.stderr)
     return 0
 
 

@@ -160,6 +160,10 @@ def test_an_ingest_with_failures(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ]
     both = run("failures", "--rejected", "--json")[1].splitlines()
     assert len(both) == 2
+    told = run("failures", "--rejected")[1].splitlines()[-1]
+    assert (
+        told == "1 failed, 1 rejected; boxseek ingest SOURCE --retry-failed tries what failed again"
+    )
 
 
 def test_a_taken_port_is_told_with_a_way_out() -> None:
