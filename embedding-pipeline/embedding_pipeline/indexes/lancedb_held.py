@@ -153,10 +153,11 @@ class HeldEntries:
         there = there[self._is_object[there] & (self._label_of[there] >= 0)]
         if floor is not None:
             there = there[self._scores(floor[0], there) >= floor[1]]
-        both = np.stack((self._picture_of[there], self._label_of[there]))
-        labels, counts = np.unique(np.unique(both, axis=1)[1], return_counts=True)
-        names = [self._label_names[code] for code in labels.tolist()]
-        return Counter(dict(zip(names, counts.tolist(), strict=True)))
+        names = len(self._label_names)
+        pairs = np.unique(self._picture_of[there] * names + self._label_of[there])
+        labels, counts = np.unique(pairs % max(1, names), return_counts=True)
+        found = [self._label_names[code] for code in labels.tolist()]
+        return Counter(dict(zip(found, counts.tolist(), strict=True)))
 
     def _on(self, image_keys: Iterable[str], passing: Positions) -> Positions:
         """Positions of the entries on some pictures that are among those that pass."""
