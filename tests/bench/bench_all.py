@@ -81,7 +81,7 @@ def sections(options: argparse.Namespace, lab: Lab) -> dict[str, Section]:
                 lab.boxseek(embedder),
                 pictures(count),
                 entries=2_000 if quick else 20_000,
-                backfill_s=10 if quick else 30,
+                backfill_s=10 if quick else 60,
             )
             return found, bench_serving.tables(found)
 

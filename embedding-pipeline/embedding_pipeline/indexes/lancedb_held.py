@@ -1,4 +1,4 @@
-"""A small table's entries in memory, and how they answer."""
+"""A block of a small table's entries in memory, and how it answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Positions: TypeAlias = NDArray[np.intp]
 
 
 class HeldEntries:
-    """What a search needs of every entry of one state of a table; never changes.
+    """What a search needs of every entry of a block; never changes.
 
     Scores are computed in float64 for all that may be in an answer, so that equal vectors have
     equal scores wherever they lie.
@@ -70,17 +70,16 @@ class HeldEntries:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def changed(
-        self, image_keys: Iterable[str], rows: pa.Table, vectors: NDArray[np.float32]
-    ) -> HeldEntries:
-        """The state in which these entries stand for all there were of some pictures."""
-        gone = [number for key in image_keys for number in self._of_picture.get(key, ())]
-        kept, kept_vectors = self._rows, self._vectors
-        if gone:
-            stays = np.delete(np.arange(len(self)), gone)
-            kept, kept_vectors = self._rows.take(pa.array(stays)), self._vectors[stays]
-        both = pa.concat_tables([kept, rows.select(ENTRY_COLUMNS)])
-        return HeldEntries(both, np.concatenate((kept_vectors, vectors)))
+    def joined(self, stays: Positions, other: HeldEntries) -> HeldEntries:
+        """A block of some of these entries and all of another."""
+        rows = self._rows.take(pa.array(stays))
+        both = np.concatenate((self._vectors[stays], other._vectors))
+        return HeldEntries(pa.concat_tables([rows, other._rows]), both)
+
+    def of_pictures(self, image_keys: Iterable[str]) -> Positions:
+        """Positions of all entries of some pictures."""
+        there = [number for key in image_keys for number in self._of_picture.get(key, ())]
+        return np.array(there, np.intp)
 
     def passing(self, where: EntryFilter) -> Positions | None:
         """Positions of the entries that pass a filter of kinds and labels alone, else None."""
@@ -94,10 +93,10 @@ class HeldEntries:
             passes &= np.isin(self._label_of, [self._code(label) for label in where.labels])
         return np.flatnonzero(passes)
 
-    def positions(self, object_ids: Iterable[str]) -> Positions | None:
-        """Positions of these entries; None if one is not here."""
-        found = [self._position.get(object_id, -1) for object_id in object_ids]
-        return None if -1 in found else np.array(found, np.intp)
+    def positions(self, object_ids: Iterable[str]) -> Positions:
+        """Positions of those of these entries that are here."""
+        found = map(self._position.get, object_ids)
+        return np.array([number for number in found if number is not None], np.intp)
 
     def nearest(
         self,
@@ -107,17 +106,22 @@ class HeldEntries:
         prefer: LabelPreference | None,
     ) -> list[Candidate]:
         """The ``limit`` best of some entries, as ObjectIndex.nearest orders them."""
-        about = self._vectors @ query
-        found, scores = self._closest(about, query, limit, passing)
         if prefer is None:
+            found, scores = self._closest(self._vectors @ query, query, limit, passing)
             return self._candidates(found, scores, np.zeros(len(found)))
-        alike = passing[self._label_of[passing] == self._code(prefer.label)]
-        labelled, their_scores = self._closest(about, query, limit, alike)
-        found, once = np.unique(np.concatenate((found, labelled)), return_index=True)
-        scores = np.concatenate((scores, their_scores))[once]
-        bonuses = self._bonuses(found, scores, prefer)
+        found, scores, bonuses = self._either(query, limit, passing, prefer)
         order = np.lexsort((self._order[found], -(scores + bonuses)))[:limit]
         return self._candidates(found[order], scores[order], bonuses[order])
+
+    def closest_or_preferred(
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        passing: Positions,
+        prefer: LabelPreference,
+    ) -> list[Candidate]:
+        """The ``limit`` closest of some entries, and of those that are preferred, in any order."""
+        return self._candidates(*self._either(query, limit, passing, prefer))
 
     def scored(
         self,
@@ -131,9 +135,11 @@ class HeldEntries:
         entries = entries_of(self._rows.take(pa.array(there)))
         return ranked(entries, self._scores(query, there), prefer)
 
-    def picture_vectors(self, image_keys: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """Vectors of whole pictures by key."""
-        there = self._on(image_keys, np.flatnonzero(~self._is_object))
+    def picture_vectors(
+        self, image_keys: Iterable[str], passing: Positions
+    ) -> dict[str, NDArray[np.float32]]:
+        """Vectors by key of the entries on some pictures that pass, one each at most."""
+        there = self._on(image_keys, passing)
         return {image_key_of(self._ids[n]): self._vectors[n] for n in there.tolist()}
 
     def facets(
@@ -161,7 +167,7 @@ class HeldEntries:
 
     def _on(self, image_keys: Iterable[str], passing: Positions) -> Positions:
         """Positions of the entries on some pictures that are among those that pass."""
-        there = np.array([n for key in image_keys for n in self._of_picture.get(key, ())], np.intp)
+        there = self.of_pictures(image_keys)
         if len(passing) == len(self._ids):
             return there
         passes = np.zeros(len(self._ids), bool)
@@ -179,6 +185,22 @@ class HeldEntries:
         scores = self._scores(query, among)
         order = np.lexsort((self._order[among], -scores))[:limit]
         return among[order], scores[order]
+
+    def _either(
+        self,
+        query: NDArray[np.float32],
+        limit: int,
+        passing: Positions,
+        prefer: LabelPreference,
+    ) -> tuple[Positions, NDArray[np.float64], NDArray[np.float64]]:
+        """The closest of all and of a label, with their scores and bonuses, each once."""
+        about = self._vectors @ query
+        alike = passing[self._label_of[passing] == self._code(prefer.label)]
+        found, scores = self._closest(about, query, limit, passing)
+        labelled, their_scores = self._closest(about, query, limit, alike)
+        found, once = np.unique(np.concatenate((found, labelled)), return_index=True)
+        scores = np.concatenate((scores, their_scores))[once]
+        return found, scores, self._bonuses(found, scores, prefer)
 
     def _bonuses(
         self, found: Positions, scores: NDArray[np.float64], prefer: LabelPreference

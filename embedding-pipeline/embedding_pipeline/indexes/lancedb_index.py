@@ -22,7 +22,7 @@ from embedding_pipeline.domain.entries import (
     ScoredEntry,
 )
 from embedding_pipeline.indexes.lancedb_errors import lancedb_errors
-from embedding_pipeline.indexes.lancedb_held import HeldEntries, Positions
+from embedding_pipeline.indexes.lancedb_held_table import HeldTable, Passing
 from embedding_pipeline.indexes.lancedb_memory import USUAL, Holding, Memory
 from embedding_pipeline.indexes.lancedb_revision import Revision
 from embedding_pipeline.indexes.lancedb_rows import (
@@ -241,7 +241,7 @@ class LanceDbIndex:
         self._tidying.close()
         self._memory.close()
 
-    def _held(self, where: EntryFilter, condition: str) -> tuple[HeldEntries, Positions] | None:
+    def _held(self, where: EntryFilter, condition: str) -> tuple[HeldTable, Passing] | None:
         """The table in memory and what passes a filter there; None: ask the table."""
         held = self._memory.entries()
         if held is None:

@@ -12,7 +12,7 @@ import lancedb
 import pyarrow as pa
 
 from embedding_pipeline.domain.description import EmbedderDescription
-from embedding_pipeline.indexes.lancedb_held import HeldEntries
+from embedding_pipeline.indexes.lancedb_held_table import HeldTable
 from embedding_pipeline.indexes.lancedb_revision import Revision
 from embedding_pipeline.indexes.lancedb_rows import ENTRY_COLUMNS, vectors_of
 from embedding_pipeline.indexes.lancedb_tidying import QUICK_TABLE_ROWS
@@ -71,10 +71,10 @@ class Memory:
         self._read_at = time.monotonic()
         self._lock = threading.Lock()
         self._seen: tuple[int, float] = (-1, 0.0)
-        self._held: tuple[int, HeldEntries | None] = (-1, None)
+        self._held: tuple[int, HeldTable | None] = (-1, None)
         self._reader: threading.Thread | None = None
 
-    def entries(self) -> HeldEntries | None:
+    def entries(self) -> HeldTable | None:
         """What the table has now, or None: it is large, changes, or is being read."""
         if not self._holds:
             return None
@@ -107,7 +107,7 @@ class Memory:
         version, held = seen
         if held is None or version != before:
             return
-        follows: tuple[int, HeldEntries | None] = (-1, None)
+        follows: tuple[int, HeldTable | None] = (-1, None)
         if self._may_hold(len(held) + len(rows)):
             vectors = vectors_of(rows, self._dimension)
             follows = (before + 1, held.changed(image_keys, rows, vectors))
@@ -152,7 +152,7 @@ class Memory:
             return
         began = time.monotonic()
         columns = self._table.search().select([*ENTRY_COLUMNS, "vector"]).to_arrow()
-        held = HeldEntries(columns, vectors_of(columns, self._dimension))
+        held = HeldTable.of(columns, vectors_of(columns, self._dimension))
         self._rest_s = max(self._quiet_s, _REST_FOR_READING * (time.monotonic() - began))
         if int(self._table.version) == version:
             self._held = (version, held)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
+from embedding_pipeline.indexes import lancedb_held_table
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
 from embedding_pipeline.indexes.lancedb_memory import Holding
@@ -66,8 +67,15 @@ def test_a_table_at_rest_is_held_and_follows_its_own_writes(index: LanceDbIndex)
     assert best.image_key != key(3)
 
 
-def test_own_writes_leave_what_the_table_has(tmp_path: Path) -> None:
-    """Pictures put, put again with fewer objects and deleted, in turns: read once, never stale."""
+@pytest.mark.parametrize("most_recent", [0, 9, 4000])
+def test_own_writes_leave_what_the_table_has(
+    most_recent: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pictures put, put again with fewer objects and deleted, in turns: read once, never stale.
+
+    However often what was written goes into the large block.
+    """
+    monkeypatch.setattr(lancedb_held_table, "MOST_RECENT", most_recent)
     held, table = _opened(tmp_path, AT_REST), _opened(tmp_path, NEVER)
     held.put([picture(n) for n in range(20)])
     _wait_until_held(held)
@@ -80,11 +88,22 @@ def test_own_writes_leave_what_the_table_has(tmp_path: Path) -> None:
         else:
             held.put([picture(n, ("dog", "cat", "bird")[: int(rng.integers(4))]) for n in some])
         assert _is_held(held)
-        ours, theirs = (one.nearest(query, limit=500, where=ALL) for one in (held, table))
-        assert [one.object_id for one in ours] == [one.object_id for one in theirs]
+        for limit, where, prefer in (
+            (500, ALL, None),
+            (7, ALL, LabelPreference("dog", 0.3)),
+            (5, EntryFilter(labels=("cat",)), None),
+            (5, EntryFilter(min_confidence=0.5), None),
+        ):
+            ours, theirs = (
+                one.nearest(query, limit=limit, where=where, prefer=prefer) for one in (held, table)
+            )
+            assert [one.object_id for one in ours] == [one.object_id for one in theirs]
         keys = [key(n) for n in range(40)]
         mine, its = (one.score(query, image_keys=keys, where=ALL) for one in (held, table))
         assert [one.entry for one in mine] == [one.entry for one in its]
+        assert held.labelled_pictures(keys, where=ALL) == table.labelled_pictures(keys, where=ALL)
+        vectors = held.picture_vectors(keys)
+        assert vectors.keys() == table.picture_vectors(keys).keys()
     held.close()
     table.close()
 
