@@ -31,7 +31,7 @@ from embedding_pipeline.domain.description import EmbedderDescription
 from embedding_pipeline.domain.entries import Box
 from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.pipeline.crop import cut, fill_of
-from embedding_pipeline.pipeline.levels import least_side, level_for, levels_of
+from embedding_pipeline.pipeline.levels import CROPPED_INPUTS, least_side, level_for, levels_of
 from embedding_pipeline.pipeline.runner import PipelineRunner, Priority
 from embedding_pipeline.pipeline.tasks import PictureResult, PictureTask
 from embedding_pipeline.settings import Settings
@@ -110,7 +110,7 @@ def cut_out(
     levels: Sequence[np.ndarray], size_wh: tuple[int, int], box: Box, how: EmbedderDescription
 ) -> np.ndarray:
     """One crop, as the pipeline cuts it."""
-    level = level_for(levels, size_wh, box, how.input_size)
+    level = level_for(levels, size_wh, box, CROPPED_INPUTS * how.input_size)
     return cut(
         level,
         scale(box, level.shape[1] / size_wh[0], level.shape[0] / size_wh[1]),

@@ -20,7 +20,6 @@ from embedding_pipeline.models.loaded import LoadedModels
 from embedding_pipeline.models.network import PLAIN, Network
 from embedding_pipeline.models.samples import Samples
 from embedding_pipeline.models.weights import Weights, WeightsFolder
-from embedding_pipeline.pipeline.levels import DETECTED_INPUTS
 from embedding_pipeline.ports.models import Detector
 from embedding_pipeline.settings import Settings
 
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
 
 RANDOM_PREFIX = "random:"
 _STRIDE = 32
+_DETECTED_INPUTS = 2
+"""A shrunk JPEG's longer side keeps so many times the detector's input."""
 _SHARP_CROPS = 10
 """A tenth of a shrunk JPEG's longer side still fills the embedder's input (docs/pipeline.md)."""
 _TILED_INPUTS = 4
@@ -213,7 +214,7 @@ def _describe_detector(weights: Weights, settings: Settings, crop_size: int) -> 
         class_agnostic_iou=settings.class_agnostic_iou,
         min_side=settings.min_side,
         decode_long_side=max(
-            DETECTED_INPUTS * longest,
+            _DETECTED_INPUTS * longest,
             _SHARP_CROPS * crop_size,
             _TILED_INPUTS * input_size if settings.detector_tiles else 0,
         )

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from embedding_pipeline.domain.description import DetectorDescription
 from embedding_pipeline.domain.entries import Box
 
-DETECTED_INPUTS = 2
-"""The longer side of what a detector is given is at least so many times its input's."""
+CROPPED_INPUTS = 2
+"""A crop is cut where its longer side has so many times the embedder's input: as sharp as from the
+whole picture, and little to resize."""
 
 
 def least_side(description: DetectorDescription) -> int:
@@ -22,14 +23,15 @@ def least_side(description: DetectorDescription) -> int:
     """
     if not description.decode_long_side or description.tiles:
         return 0
-    return DETECTED_INPUTS * max(description.input_size, *description.further_sizes, 0)
+    return max(description.input_size, *description.further_sizes, 0)
 
 
 def levels_of(rgb: NDArray[np.uint8], least_long_side: int) -> tuple[NDArray[np.uint8], ...]:
     """A picture and its halves, quarters, ..., as long as their longer side is long enough.
 
     Halving averages two by two pixels, which costs little; resizing a large picture to a
-    network's input by areas costs as much as decoding it. An odd last row or column is left out.
+    network's input by areas costs as much as decoding it, and gives nearly the same. An odd last
+    row or column is left out.
 
     Args:
         rgb: ``(H, W, 3)`` uint8.

@@ -17,7 +17,7 @@ from embedding_pipeline.domain.boxes import area, clip, scale, whole
 from embedding_pipeline.domain.entries import Box, Detection
 from embedding_pipeline.errors import InvalidQuery, InvalidVector
 from embedding_pipeline.pipeline.crop import cut, fill_of
-from embedding_pipeline.pipeline.levels import level_for, levels_of
+from embedding_pipeline.pipeline.levels import CROPPED_INPUTS, level_for, levels_of
 from embedding_pipeline.pipeline.pieces import InPieces, PieceSize
 from embedding_pipeline.pipeline.tasks import Region, Select
 from embedding_pipeline.pipeline.work import Work
@@ -131,7 +131,7 @@ class Crop:
 
     def _cut(self, work: Work, box: Box) -> NDArray[np.uint8]:
         how = self._description
-        level = level_for(work.levels, work.size_wh, box, how.input_size)
+        level = level_for(work.levels, work.size_wh, box, CROPPED_INPUTS * how.input_size)
         return cut(
             level,
             scale(box, *work.shrunk_xy(level)),

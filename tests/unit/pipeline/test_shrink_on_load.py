@@ -60,7 +60,7 @@ def test_upload_and_query_by_box_cut_the_same_crop(long_side: int) -> None:
 
 def test_a_small_picture_is_not_shrunk() -> None:
     """The rule that large pictures need changes nothing for others."""
-    data = encoded(photo(199, 150), "JPEG")
+    data = encoded(photo(127, 95), "JPEG")
     with (
         PicturePipeline(ShrinkingDetector(100), FakeEmbedder(), Limits()) as shrinking,
         PicturePipeline(FakeDetector(), FakeEmbedder(), Limits()) as plain,
@@ -85,7 +85,7 @@ def test_a_picture_that_is_decoded_already_has_the_same_levels() -> None:
     picture = decode(encoded(Image.fromarray(np.zeros((300, 400, 3), np.uint8)), "PNG"), Limits())
     with PicturePipeline(detector, FakeEmbedder(), Limits()) as pipeline:
         [result] = pipeline.run([PictureTask(picture)])
-    assert detector.calls == [[(150, 200, 3)]]
+    assert detector.calls == [[(75, 100, 3)]]
     assert result.checked().regions[4].box == (200, 150, 400, 300)
 
 
