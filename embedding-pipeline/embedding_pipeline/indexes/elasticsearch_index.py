@@ -29,6 +29,7 @@ from embedding_pipeline.indexes.elasticsearch_documents import (
     vector_of,
 )
 from embedding_pipeline.indexes.elasticsearch_errors import elasticsearch_errors
+from embedding_pipeline.indexes.elasticsearch_merging import merge
 from embedding_pipeline.indexes.elasticsearch_vectors import KnnSearch
 from embedding_pipeline.indexes.elasticsearch_writes import PictureWriter
 from embedding_pipeline.indexes.scoring import (
@@ -40,7 +41,6 @@ from embedding_pipeline.indexes.scoring import (
 from embedding_pipeline.ports.index import Floor, IndexCounts, IndexVersion, WriteReport
 from embedding_pipeline.settings import Settings
 
-MERGE_TIMEOUT_S = 4 * 3600.0
 BULK_TIMEOUT_S = 60.0
 RETRY_DEADLINE_S = 30.0
 
@@ -214,10 +214,9 @@ class ElasticsearchIndex:
 
     def optimize(self) -> None:
         """See ObjectIndex."""
-        patient = self._client.options(request_timeout=MERGE_TIMEOUT_S)
         with self._errors():
             self._client.indices.refresh(index=self._alias)
-            patient.indices.forcemerge(index=self._alias, max_num_segments=1)
+            merge(self._client, self._alias)
             self._client.indices.refresh(index=self._alias)
 
     def check(self) -> None:

@@ -24,7 +24,7 @@ from embedding_pipeline.ingest.parquet_rows import (
     schema_of,
     to_table,
 )
-from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.progress import MERGING, Progress
 from embedding_pipeline.ingest.shelving import with_record
 from embedding_pipeline.ingest.version_differences import whole_pictures
 from embedding_pipeline.ports.index import IndexCatalog, ObjectIndex
@@ -159,7 +159,8 @@ class Import:
                 with closing(self._catalog.open(report.version)) as index:
                     self._take(index, file, description, report)
                     index.make_searchable()
-                    index.optimize()
+                    with self._progress.waiting(MERGING):
+                        index.optimize()
         except pa.ArrowException as exc:
             raise IngestError(f"{path} cannot be read: {exc}") from exc
         finally:

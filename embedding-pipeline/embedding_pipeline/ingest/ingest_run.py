@@ -16,7 +16,7 @@ from embedding_pipeline.ingest.key_locks import only_one
 from embedding_pipeline.ingest.ledger import Ledger
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.mending import Mender
-from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.progress import MERGING, Progress
 from embedding_pipeline.ingest.reconcile import (
     Judge,
     KeySet,
@@ -179,7 +179,8 @@ class _Run:
         if plan.todo or removed.pictures or self._settling.settled.changed:
             self._room.index().make_searchable()
             if self._only is None:
-                self._room.index().optimize()
+                with self._room.progress.waiting(MERGING):
+                    self._room.index().optimize()
         report = self._report(plan, removed)
         self._end(report, was_complete=was_complete)
         return report

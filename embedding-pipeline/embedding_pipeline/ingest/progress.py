@@ -14,6 +14,7 @@ from embedding_pipeline.ingest.source_items import State
 
 Clock = Callable[[], float]
 STAGES = ("read", "models", "write")
+MERGING = "the index to merge its parts, which takes long when it is large"
 LOAD_S = 10.0
 """What "now" means for the load of a stage."""
 MARK_S = 0.5

@@ -13,7 +13,7 @@ from embedding_pipeline.ingest.catch_up import CatchUp
 from embedding_pipeline.ingest.key_locks import KeyLocks
 from embedding_pipeline.ingest.library import Models
 from embedding_pipeline.ingest.mending import Mended, Mender
-from embedding_pipeline.ingest.progress import Progress
+from embedding_pipeline.ingest.progress import MERGING, Progress
 from embedding_pipeline.ingest.source_items import Problem
 from embedding_pipeline.ingest.stages import in_background
 from embedding_pipeline.ingest.unfinished import Unfinished
@@ -164,7 +164,8 @@ class Rebuild:
             if self._stopped():
                 return None
             self._check(index)
-            index.optimize()
+            with self._progress.waiting(MERGING):
+                index.optimize()
             if old is not None:
                 comparison = compare(old, index)
                 if not self._force:
