@@ -70,14 +70,12 @@ class LanceDbIndex:
         self._place = f"{folder} ({version.name})"
         revision = Revision(table, folder / TABLES / f"{version.name}.lance" / "_versions")
         self._memory = Memory(table, revision, self._embedder, holding)
-        self._tidying = Tidying(
-            table, self._embedder, folder, version.name, self._memory.was_tidied
-        )
+        self._tidying = Tidying(table, self._embedder, folder, version.name, self._memory)
         self._writer = Writer(
             table,
             self._embedder.dimension,
             write_lock(folder, version.name),
-            self._memory.wrote,
+            self._memory,
         )
         self._vectors = VectorSearch(table, self._embedder)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import lancedb
@@ -72,12 +73,16 @@ class Memory:
         self._lock = threading.Lock()
         self._seen: tuple[int, float] = (-1, 0.0)
         self._held: tuple[int, HeldTable | None] = (-1, None)
+        self._changing: int | None = None
         self._reader: threading.Thread | None = None
 
     def entries(self) -> HeldTable | None:
         """What the table has now, or None: it is large, changes, or is being read."""
         if not self._holds:
             return None
+        with self._lock:
+            if self._changing == self._held[0]:  # not acknowledged yet, so the state before stands
+                return self._held[1]
         version = self._revision()
         with self._lock:
             if self._held[0] == version:
@@ -94,6 +99,17 @@ class Memory:
                 self._reader = threading.Thread(target=self._try, name="index-memory", daemon=True)
                 self._reader.start()
         return None
+
+    @contextmanager
+    def changing(self, before: int) -> Iterator[None]:
+        """What is held answers while the block lasts (see Follower)."""
+        with self._lock:
+            self._changing = before if self._held[1] is not None else None
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._changing = None
 
     def wrote(self, before: int, image_keys: Sequence[str], rows: pa.Table) -> None:
         """Follow a write of this process, so that what is held need not be read again.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from embedding_pipeline.errors import IndexError_
 from embedding_pipeline.indexes.lancedb_errors import is_conflict, lancedb_errors
 from embedding_pipeline.indexes.lancedb_state import locked_file
 from embedding_pipeline.indexes.lancedb_vectors import PARTITIONS, VECTOR_INDEX, lance_metric
-from embedding_pipeline.indexes.lancedb_writes import write_lock
+from embedding_pipeline.indexes.lancedb_writes import Follower, write_lock
 
 VECTOR_INDEX_FROM_ROWS = 5_000
 """Below this many rows the table is scanned as it lies, which takes 20 ms here."""
@@ -57,7 +56,7 @@ class Tidying:
         embedder: decides the metric of the vector index.
         folder: the catalog's folder, for locks and messages.
         name: the version's name.
-        tidied: told of two states of the table that hold the same entries: their versions.
+        follower: told when it was tidied under the writers' lock.
     """
 
     def __init__(
@@ -66,13 +65,13 @@ class Tidying:
         embedder: EmbedderDescription,
         folder: Path,
         name: str,
-        tidied: Callable[[int, int], None],
+        follower: Follower,
     ) -> None:
         self._table = table
         self._embedder = embedder
         self._folder = folder
         self._name = name
-        self._tidied = tidied
+        self._follower = follower
         self._lock = threading.Lock()
         self._commits = 0
         self._new_rows = 0
@@ -108,8 +107,9 @@ class Tidying:
                 return
             with locked_file(write_lock(self._folder, self._name)):
                 before = int(self._table.version)
-                self._tidy()
-                self._tidied(before, int(self._table.version))
+                with self._follower.changing(before):
+                    self._tidy()
+                    self._follower.was_tidied(before, int(self._table.version))
 
     def _tidy_beside_writers(self) -> bool:
         """True: done; False: a write came between each time."""

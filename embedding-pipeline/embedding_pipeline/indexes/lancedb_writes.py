@@ -5,9 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import lancedb
 import pyarrow as pa
@@ -28,6 +29,22 @@ def write_lock(folder: Path, name: str) -> Path:
     return folder / f"{name}.lock"
 
 
+class Follower(Protocol):
+    """Is told of this process's changes under the lock, so that it need not read the table."""
+
+    def changing(self, before: int) -> AbstractContextManager[None]:
+        """While the block lasts nobody else changes the table, which had this version."""
+        ...
+
+    def wrote(self, before: int, image_keys: Sequence[str], rows: pa.Table) -> None:
+        """One commit on this version put these rows in place of all there were of pictures."""
+        ...
+
+    def was_tidied(self, before: int, after: int) -> None:
+        """These two versions hold the same entries."""
+        ...
+
+
 class Writer:
     """Puts and deletes pictures; writers of all processes take turns by a lock file.
 
@@ -38,8 +55,7 @@ class Writer:
         table: the open table.
         dimension: length of a vector.
         lock: path of the lock file.
-        wrote: told of each change that was one commit on the version before it: that version,
-            the pictures, and the rows that stand for them now.
+        follower: told of each change.
     """
 
     def __init__(
@@ -47,12 +63,12 @@ class Writer:
         table: lancedb.table.Table,
         dimension: int,
         lock: Path,
-        wrote: Callable[[int, Sequence[str], pa.Table], None],
+        follower: Follower,
     ) -> None:
         self._table = table
         self._dimension = dimension
         self._lock = lock
-        self._wrote = wrote
+        self._follower = follower
 
     def put(self, pictures: Sequence[PictureEntries]) -> int:
         """Replace all entries of each picture; returns how many entries were written."""
@@ -83,9 +99,10 @@ class Writer:
         self, image_keys: Sequence[str], rows: pa.Table, change: Callable[[], object]
     ) -> None:
         before = int(self._table.version)
-        _retried(change)
-        if int(self._table.version) == before + 1:  # else tidying came between
-            self._wrote(before, image_keys, rows)
+        with self._follower.changing(before):
+            _retried(change)
+            if int(self._table.version) == before + 1:  # else tidying came between
+                self._follower.wrote(before, image_keys, rows)
 
     def _merge(self, image_keys: Sequence[str], rows: pa.Table) -> None:
         condition = any_of_sql("image_key", image_keys)

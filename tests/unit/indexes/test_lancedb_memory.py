@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import astuple, replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from embedding_pipeline.domain.entries import EntryFilter, LabelPreference
+from embedding_pipeline.errors import IndexError_
 from embedding_pipeline.indexes import lancedb_held_table
 from embedding_pipeline.indexes.lancedb_catalog import LanceDbCatalog
 from embedding_pipeline.indexes.lancedb_index import LanceDbIndex
-from embedding_pipeline.indexes.lancedb_memory import Holding
+from embedding_pipeline.indexes.lancedb_memory import Holding, Memory
 from embedding_pipeline.indexes.lancedb_tidying import COMMITS_BEFORE_TIDYING
 from support.indexes_samples import DIMENSION, description, key, picture, unit_vectors
 
@@ -106,6 +108,33 @@ def test_own_writes_leave_what_the_table_has(
         assert vectors.keys() == table.picture_vectors(keys).keys()
     held.close()
     table.close()
+
+
+def test_a_write_under_way_leaves_the_state_before(
+    index: LanceDbIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its commit and its end what is held answers, not the table; a failed one too."""
+    _wait_until_held(index)
+    during: list[bool] = []
+    followed = Memory.wrote
+
+    def looking(memory: Memory, before: int, keys: list[str], rows: object) -> None:
+        during.append(_is_held(index))
+        found = index.nearest(picture(9).vectors[0], limit=100, where=ALL)
+        during.append(key(9) not in {one.image_key for one in found})
+        followed(memory, before, keys, rows)
+        if len(during) > 2:
+            raise RuntimeError("after the commit")
+
+    monkeypatch.setattr(Memory, "wrote", looking)
+    index.put([picture(9)])
+    assert during == [True, True]
+    found = index.nearest(picture(9).vectors[0], limit=100, where=ALL)
+    assert key(9) in {one.image_key for one in found}
+    with suppress(IndexError_):
+        index.delete([key(9)])
+    found = index.nearest(picture(9).vectors[0], limit=100, where=ALL)
+    assert key(9) not in {one.image_key for one in found}
 
 
 def test_tidying_leaves_a_held_table_held(index: LanceDbIndex) -> None:
