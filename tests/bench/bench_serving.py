@@ -60,10 +60,9 @@ def fill(boxseek: Boxseek, entries: int) -> None:
 
 def rest(boxseek: Boxseek, data: bytes) -> None:
     """Let a small index come to rest and be read into memory, as it is when nobody writes."""
-    for _ in range(2):
+    for _ in range(3):
         ask(boxseek, data)
         time.sleep(REST_S)
-        ask(boxseek, data)
 
 
 def ask(boxseek: Boxseek, data: bytes) -> tuple[float, Timings]:

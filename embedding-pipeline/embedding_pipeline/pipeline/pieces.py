@@ -59,9 +59,9 @@ class InPieces:
         """What the function gives for each piece of a list or array, in order."""
         results: list[Any] = []
         done = 0
-        while done < len(items) or not results:
+        while done < len(items):
             left, longest_s = len(items) - done, turn.longest_s
-            size = left if longest_s is None or not left else self._size(left, longest_s)
+            size = left if longest_s is None else self._size(left, longest_s)
             results.append(self._piece(turn, items[done : done + size]))
             done += size
         return results
